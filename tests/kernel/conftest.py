@@ -1,0 +1,66 @@
+"""Fixtures of the tests on real mounts.
+
+They run as root, best through `sandbox`; the environment variable IPNFS names the binary.
+"""
+
+import contextlib
+import os
+import pathlib
+
+import pytest
+
+from ipnfs_testlib import Children, Mount, temporary_directory
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; not in the everyday run")
+
+
+@pytest.fixture(scope="session")
+def ipnfs_binary():
+    binary = os.environ.get("IPNFS")
+    if not binary or not os.access(binary, os.X_OK):
+        pytest.fail(f"the environment variable IPNFS must name the ipnfs binary; it is {binary!r}")
+    return binary
+
+
+@pytest.fixture
+def scratch():
+    """An empty directory for this test's files, readable by all users."""
+    with temporary_directory() as path:
+        yield pathlib.Path(path)
+
+
+@pytest.fixture
+def mount_with(ipnfs_binary):
+    """mount_with("max_memory=65536"): mounts; umounted at the end, and the daemon must end well."""
+    with contextlib.ExitStack() as at_end:
+
+        def mount(options="", command=()):
+            directory = at_end.enter_context(temporary_directory())
+            mount = Mount(ipnfs_binary, directory, options, command)
+            at_end.callback(mount.tear_down)
+            mount.until_usable()
+            return mount
+
+        yield mount
+
+
+@pytest.fixture
+def mount(mount_with):
+    """A mount with the default options."""
+    return mount_with()
+
+
+@pytest.fixture
+def net(mount):
+    """net("lan", lossless=1): a network on the default mount, with options."""
+    return mount.net
+
+
+@pytest.fixture
+def spawn(mount_with):  # after the mounts, so that no child holds one up when it is umounted
+    """spawn("cat", path), spawn.shell('cat < "$port"', port=path): processes; killed at the end."""
+    children = Children()
+    yield children
+    children.kill()
