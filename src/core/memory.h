@@ -1,0 +1,131 @@
+// Memory: how much all waiting packets may hold, and how much of it each user.
+//
+// Lifecycle: one per mount. An Account belongs to one user id and lives while something is charged
+// to it or somebody holds it (AccountRef).
+// Limits: `limit` bytes in all, half of it for one user id: one user's stopped readers cannot take
+// the others' memory. Writes that wait for room must hold their data somewhere, even when the limit
+// is reached; these have an overdraft of one eighth of the limit per user id, after which they fail.
+// Threads: the loop only. Not done: it allocates nothing, it only counts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+
+#include "core/check.h"
+
+namespace ipn::core {
+
+class Memory;
+
+class Account {
+  public:
+    explicit Account(std::uint32_t uid) : uid_(uid) {}
+    std::size_t used() const { return used_; }
+    std::uint32_t uid() const { return uid_; }
+
+  private:
+    friend class Memory;
+    friend class AccountRef;
+    std::uint32_t uid_;
+    std::uint32_t holders_ = 0;
+    std::size_t used_ = 0;
+    std::size_t overdraft_ = 0;
+};
+
+// Keeps an account alive.
+class AccountRef {
+  public:
+    AccountRef() = default;
+    AccountRef(Memory& memory, Account& account) : memory_(&memory), account_(&account) {
+        ++account.holders_;
+    }
+    AccountRef(AccountRef&& other) noexcept
+        : memory_(other.memory_), account_(std::exchange(other.account_, nullptr)) {}
+    AccountRef& operator=(AccountRef&& other) noexcept {
+        std::swap(memory_, other.memory_);
+        std::swap(account_, other.account_);
+        return *this;
+    }
+    inline ~AccountRef();
+
+    Account& operator*() const { return *account_; }
+    Account* operator->() const { return account_; }
+    explicit operator bool() const { return account_ != nullptr; }
+
+  private:
+    Memory* memory_ = nullptr;
+    Account* account_ = nullptr;
+};
+
+class Memory {
+  public:
+    explicit Memory(std::size_t limit) : limit_(limit) {}
+
+    // May throw std::bad_alloc.
+    AccountRef account(std::uint32_t uid) {
+        return {*this, accounts_.try_emplace(uid, uid).first->second};
+    }
+
+    bool could_ever_fit(std::size_t bytes) const { return bytes <= user_limit(); }
+
+    [[nodiscard]] bool charge(Account& account, std::size_t bytes) {
+        if (used_ + bytes > limit_ || account.used_ + bytes > user_limit()) return false;
+        used_ += bytes;
+        account.used_ += bytes;
+        return true;
+    }
+
+    // Gives back what charge() took. May end the account.
+    void refund(Account& account, std::size_t bytes) {
+        IPN_CHECK(account.used_ >= bytes && used_ >= bytes);
+        used_ -= bytes;
+        account.used_ -= bytes;
+        forget_if_idle(account);
+        if (std::exchange(awaited_, false)) on_room_();
+    }
+
+    [[nodiscard]] bool charge_overdraft(Account& account, std::size_t bytes) {
+        if (account.overdraft_ + bytes > limit_ / 8) return false;
+        account.overdraft_ += bytes;
+        return true;
+    }
+    void refund_overdraft(Account& account, std::size_t bytes) {
+        IPN_CHECK(account.overdraft_ >= bytes);
+        account.overdraft_ -= bytes;
+        forget_if_idle(account);
+    }
+
+    std::size_t used() const { return used_; }
+    std::size_t limit() const { return limit_; }
+    std::size_t accounts() const { return accounts_.size(); }
+
+    // `callback` is called by the first refund after await_room(); it must not charge or refund.
+    void on_room(std::function<void()> callback) { on_room_ = std::move(callback); }
+    void await_room() { awaited_ = static_cast<bool>(on_room_); }
+
+  private:
+    friend class AccountRef;
+
+    std::size_t user_limit() const { return limit_ / 2; }
+    void forget_if_idle(const Account& account) {
+        if (account.used_ == 0 && account.overdraft_ == 0 && account.holders_ == 0)
+            accounts_.erase(account.uid_);
+    }
+
+    const std::size_t limit_;
+    std::size_t used_ = 0;
+    std::unordered_map<std::uint32_t, Account> accounts_;
+    std::function<void()> on_room_;
+    bool awaited_ = false;
+};
+
+inline AccountRef::~AccountRef() {
+    if (account_ == nullptr) return;
+    --account_->holders_;
+    memory_->forget_if_idle(*account_);
+}
+
+}  // namespace ipn::core

@@ -1,0 +1,136 @@
+#include "core/node.h"
+
+#include "core/network.h"
+#include "core/registry.h"
+#include "core/text.h"
+
+namespace ipn::core {
+
+const char* to_string(Role role) {
+    switch (role) {
+        case Role::none: return "none";
+        case Role::reader: return "reader";
+        case Role::writer: return "writer";
+        case Role::both: return "both";
+    }
+    return "";
+}
+
+const char* to_string(NodeKind kind) {
+    switch (kind) {
+        case NodeKind::file: return "file";
+    }
+    return "";
+}
+
+Node::~Node() { IPN_CHECK(network_ == nullptr); }
+
+Node::Received Node::receive(std::uint32_t space) {
+    IPN_CHECK(state_ != State::detached && space > 0);
+    if (state_ == State::cut || out_of_memory_) return {Receive::reset};
+    const NetworkOptions& options = network_->options();
+    if (front_offset_ == 0 && queue_.gap_at_front() && options.overrun_error) {
+        queue_.forget_gap_at_front();
+        return {Receive::lost};
+    }
+    if (queue_.empty()) return {at_end_of_file() ? Receive::end_of_file : Receive::nothing};
+
+    Packet& front = queue_.front();
+    const std::uint32_t offset = front_offset_;
+    const std::uint32_t rest = front.length() - offset;
+    const std::uint32_t length = std::min(space, rest);
+    if (offset == 0) ++counters_.received;
+    last_from_ = front.from;
+
+    const bool keep = options.type == Type::stream || options.short_read == ShortRead::keep;
+    if (length < rest && keep) {
+        front_offset_ += length;
+        return {Receive::packet, PacketRef(front), offset, length};
+    }
+    if (length < rest) ++counters_.truncated;
+    front_offset_ = 0;
+    return {Receive::packet, queue_.pop(), offset, length};
+}
+
+Node::Readiness Node::readiness() const {
+    if (state_ == State::cut || out_of_memory_) return {.hung_up = true, .failed = true};
+    if (state_ == State::ended)
+        return {.readable = reads(role_), .writable = writes(role_), .hung_up = true};
+
+    const bool end = reads(role_) && queue_.empty() && at_end_of_file();
+    const bool gap = queue_.gap_at_front() && network_->options().overrun_error;
+    return {
+        .readable = reads(role_) && (!queue_.empty() || gap || end),
+        .writable = writes(role_) && !network_->would_block(*this),
+        .hung_up = end || role_ == Role::none,
+    };
+}
+
+bool Node::at_end_of_file() const {
+    if (state_ == State::ended || !reads(role_)) return true;
+    if (network_->options().eof != EndOfFile::last_writer) return false;
+    const std::uint32_t itself = writes(role_) ? 1 : 0;
+    const bool saw_another =
+        other_writers_at_join_ > 0 || network_->writer_joins_ > writer_joins_at_join_;
+    return saw_another && network_->writers() == itself;
+}
+
+Result<void> Node::narrow(Role role) {
+    const auto added = static_cast<unsigned>(role) & ~static_cast<unsigned>(role_);
+    if (added != 0) {
+        return fail(EPERM, std::string("a role can only be narrowed, and this node is ") +
+                               to_string(role_) + " already");
+    }
+    network_->narrow(*this, role);
+    endpoint_.state_changed();
+    return {};
+}
+
+Result<void> Node::set_description(std::string_view text) {
+    constexpr std::size_t kLengthMax = 127;
+    if (text.size() > kLengthMax)
+        return fail(EINVAL, "a description has at most 127 bytes, not " + std::to_string(text.size()));
+    if (!is_text(text))
+        return fail(EINVAL, "a description is UTF-8 text without control characters");
+    std::string copy(text);
+    if (state_ == State::connected) {
+        if (Reservation* reservation = network_->reservation(number_)) reservation->description = copy;
+    }
+    description_ = std::move(copy);
+    return {};
+}
+
+void Node::offer(Packet& packet) {
+    if (state_ != State::connected || !reads(role_) || out_of_memory_) return;
+    const NetworkOptions& options = network_->options();
+    const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
+    if (packet.transient() || !fits) {
+        drop();
+    } else if (!queue_.push(packet)) {
+        if (options.lossless)
+            out_of_memory_ = true;  // not a packet less without saying so: run() cuts the node
+        else
+            drop();
+    }
+    if (delivery_expected_) network_->registry().work().count(packet.length());
+    schedule_delivery();
+}
+
+void Node::drop() {
+    ++counters_.dropped;
+    queue_.mark_gap();
+}
+
+void Node::schedule_delivery() {
+    if (delivery_expected_ || out_of_memory_) network_->registry().work().add(*this);
+}
+
+void Node::run() {
+    const AssumeLoop here;
+    if (out_of_memory_ && state_ == State::connected)
+        network_->cut(*this);
+    else
+        endpoint_.deliver();
+}
+
+}  // namespace ipn::core

@@ -1,0 +1,168 @@
+// Node: what is connected to a port of a network, whatever its kind.
+//
+// Role, queue, counters and attributes are the node's. What differs between an open file, an
+// interface or a cable is behind Endpoint, which owns its Node.
+//
+// Lifecycle: detached, then connected by Network::join(), then
+//   ended  the network was ended by force: what is queued can still be read, then end of file;
+//   cut    disconnected from outside (removed, or stalled for too long): ECONNRESET at once;
+// and at last Network::leave(), which every node that joined must do before it is destroyed.
+// Invariants: (1) only a connected reader's queue grows; (2) a node that never reads is never sent
+// packets; (3) a lossy node's queue holds at most msgpoolsize packets, a lossless one's at most what
+// its network's backlog holds.
+// Threads: the loop only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/list.h"
+#include "core/memory.h"
+#include "core/on_loop.h"
+#include "core/ownership.h"
+#include "core/queue.h"
+#include "core/work.h"
+
+namespace ipn::core {
+
+class Network;
+class Node;
+
+enum class Role : std::uint8_t { none = 0, reader = 1, writer = 2, both = 3 };
+
+constexpr bool reads(Role role) { return (static_cast<unsigned>(role) & 1u) != 0; }
+constexpr bool writes(Role role) { return (static_cast<unsigned>(role) & 2u) != 0; }
+const char* to_string(Role role);
+
+enum class NodeKind : std::uint8_t { file };
+const char* to_string(NodeKind kind);
+
+// Who connected the node. pid 0: not known here (another pid namespace).
+struct Credentials {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t pid = 0;
+};
+
+// What a kind of node has to do for the network. Called on the loop; may call receive() and leave(),
+// but must not send within the call.
+class Endpoint {
+  public:
+    // There may be something new for receive(): packets, end of file.
+    virtual void deliver() = 0;
+    // A send that did not go through may now. Only after Network::watch_writable().
+    virtual void writable() = 0;
+    // The node was ended, cut or narrowed: whoever waits must try again now.
+    virtual void state_changed() = 0;
+
+  protected:
+    ~Endpoint() = default;
+};
+
+struct WritableTag;
+
+class Node final : private Work, public ListHook<WritableTag> {
+  public:
+    enum class State : std::uint8_t { detached, connected, ended, cut };
+
+    struct Counters {
+        std::uint64_t received = 0;   // packets read
+        std::uint64_t sent = 0;       // packets written
+        std::uint64_t dropped = 0;    // packets that did not fit this node's queue
+        std::uint64_t truncated = 0;  // packets read in part, the rest thrown away
+    };
+
+    // What one receive() got.
+    enum class Receive : std::uint8_t {
+        packet,       // `packet`, `offset`, `length` say which bytes
+        nothing,      // try again after Endpoint::deliver()
+        end_of_file,
+        lost,         // packets were dropped here (option overrun_error); told once
+        reset,        // the node was cut
+    };
+    struct Received {
+        Receive outcome = Receive::nothing;
+        PacketRef packet{};
+        std::uint32_t offset = 0;
+        std::uint32_t length = 0;
+    };
+
+    // What poll(2) would say.
+    struct Readiness {
+        bool readable = false;
+        bool writable = false;
+        bool hung_up = false;
+        bool failed = false;
+    };
+
+    explicit Node(Endpoint& endpoint) : endpoint_(endpoint) {}
+    ~Node();
+
+    // Takes up to `space` bytes of the oldest packet. With type packet the rest of it, if any, stays
+    // for the next call or is thrown away (option short_read).
+    Received receive(std::uint32_t space) IPN_ON_LOOP;
+
+    Readiness readiness() const IPN_ON_LOOP;
+
+    // Gives parts of the role up: shutdown(2). EPERM if `role` is not a part of what is left.
+    Result<void> narrow(Role role) IPN_ON_LOOP;
+
+    // At most 127 bytes of text without control characters: else EINVAL.
+    Result<void> set_description(std::string_view text) IPN_ON_LOOP;
+
+    // Whether deliver() is called for each arrival, or not at all.
+    void expect_delivery(bool expected) { delivery_expected_ = expected; }
+
+    Network& network() const {
+        IPN_CHECK(network_ != nullptr);
+        return *network_;
+    }
+    State state() const { return state_; }
+    Role role() const { return role_; }
+    NodeKind kind() const { return kind_; }
+    std::uint32_t number() const { return number_; }
+    const Credentials& credentials() const { return credentials_; }
+    const Counters& counters() const { return counters_; }
+    const std::string& description() const { return description_; }
+    std::uint32_t last_from() const { return last_from_; }  // the port of the packet last received
+    std::uint32_t queued() const { return queue_.size(); }
+    Account& account() const { return *account_; }
+
+    static constexpr std::uint32_t kNobody = UINT32_MAX;
+
+    Ownership file;  // of its entry in ports/, unless the port is reserved
+    void* policy_private = nullptr;
+
+  private:
+    friend class Network;
+
+    // Takes a packet into the queue, or counts why not.
+    void offer(Packet& packet) IPN_ON_LOOP;
+    void drop();
+    void schedule_delivery() IPN_ON_LOOP;
+    bool at_end_of_file() const;
+    void run() override;
+
+    Endpoint& endpoint_;
+    Network* network_ = nullptr;
+    AccountRef account_;
+    PacketQueue queue_;
+    std::string description_;
+    Counters counters_;
+    Credentials credentials_;
+    std::uint32_t number_ = 0;
+    std::uint32_t reader_index_ = 0;       // where the network's list of readers has it
+    std::uint32_t front_offset_ = 0;       // how much of the oldest packet was read
+    std::uint32_t last_from_ = kNobody;
+    std::uint32_t other_writers_at_join_ = 0;
+    std::uint64_t writer_joins_at_join_ = 0;
+    State state_ = State::detached;
+    Role role_ = Role::none;
+    NodeKind kind_ = NodeKind::file;
+    bool delivery_expected_ = false;
+    bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
+};
+
+}  // namespace ipn::core

@@ -1,0 +1,66 @@
+#include "core/packet.h"
+
+#include <bit>
+#include <new>
+
+namespace ipn::core {
+
+PacketPool::~PacketPool() {
+    for (Free* block : free_) {
+        while (block != nullptr) {
+            Free* next = block->next;
+            ::operator delete(block);
+            block = next;
+        }
+    }
+}
+
+std::uint8_t PacketPool::class_of(std::uint32_t length) {
+    IPN_CHECK(length >= 1 && length <= kLengthMax);
+    const std::size_t bytes = kOverhead + length;
+    if (bytes <= kSmallest) return 0;
+    // `bytes` lies in (2^k, 2^(k+1)]; the class of 1.5 * 2^k comes first.
+    const auto power = static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;
+    const std::size_t base = 2 * (power - static_cast<std::size_t>(std::countr_zero(kSmallest)));
+    const bool fits_middle = bytes <= (std::size_t{3} << (power - 1));
+    return static_cast<std::uint8_t>(base + (fits_middle ? 1 : 2));
+}
+
+PacketRef PacketPool::allocate(std::uint32_t length, Account& payer) {
+    const std::uint8_t size_class = class_of(length);
+    const std::size_t bytes = class_bytes(size_class);
+    if (!memory_.charge(payer, bytes)) return {};
+
+    void* block = free_[size_class];
+    if (block != nullptr) {
+        free_[size_class] = free_[size_class]->next;
+        cached_ -= bytes;
+    } else {
+        block = ::operator new(bytes, std::nothrow);
+        if (block == nullptr) {
+            memory_.refund(payer, bytes);
+            throw std::bad_alloc();
+        }
+    }
+    auto* data = static_cast<std::byte*>(block) + kOverhead;
+    return PacketRef(*new (block) Packet(*this, payer, data, length, size_class));
+}
+
+void PacketPool::recycle(Packet* packet) {
+    const std::uint8_t size_class = packet->size_class_;
+    const std::size_t bytes = class_bytes(size_class);
+    Account& payer = *packet->payer_;
+    Backlog* backlog = packet->backlog_;
+    if (backlog != nullptr) backlog->leave(*packet);
+    packet->~Packet();
+
+    if (cached_ + bytes <= kCacheBytes) {
+        free_[size_class] = new (packet) Free{free_[size_class]};
+        cached_ += bytes;
+    } else {
+        ::operator delete(packet);
+    }
+    memory_.refund(payer, bytes);
+}
+
+}  // namespace ipn::core

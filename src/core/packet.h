@@ -1,0 +1,205 @@
+// Packet: some bytes on their way from one node to others, held once however many will read them.
+//
+// Lifecycle: PacketPool::allocate() makes one, whoever allocated it fills data(), then it enters a
+// network and is immutable. PacketRef counts the references: queues, a module that holds it, an I/O
+// operation under way. With the last one the memory goes back to the pool, what was charged to its
+// payer is refunded, and its network's backlog shrinks (which is what lets blocked writers go on).
+// Invariants: (1) 1 <= length; (2) a *transient* packet borrows its data for the time of one
+// dispatch and can never be held: nodes count it as dropped.
+// Headroom: the kHeadroom bytes before data() are nobody's; whoever hands a packet to the kernel in
+// one piece writes its frame header there, so that header and data are contiguous without a copy.
+// That is only for a synchronous write: the next reader's header goes to the same place.
+// Threads: the loop only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "core/check.h"
+#include "core/list.h"
+#include "core/memory.h"
+
+namespace ipn::core {
+
+class Backlog;
+class PacketPool;
+struct BacklogTag;
+
+class Packet : public ListHook<BacklogTag> {
+  public:
+    static constexpr std::size_t kHeadroom = 16;
+
+    std::byte* data() { return data_; }
+    const std::byte* data() const { return data_; }
+    std::uint32_t length() const { return length_; }
+    void set_length(std::uint32_t length) {
+        IPN_CHECK(length >= 1 && length <= length_);
+        length_ = length;
+    }
+    std::byte* headroom() { return data_ - kHeadroom; }
+
+    bool transient() const { return pool_ == nullptr; }
+
+    std::uint32_t from = 0;  // the port that sent it
+
+    // A transient packet over somebody else's bytes. It must outlive the dispatch, not more.
+    static Packet borrow(std::span<const std::byte> data) { return Packet(data); }
+
+  private:
+    friend class PacketPool;
+    friend class PacketRef;
+    friend class Backlog;
+
+    explicit Packet(std::span<const std::byte> borrowed)
+        : data_(const_cast<std::byte*>(borrowed.data())),
+          length_(static_cast<std::uint32_t>(borrowed.size())) {}
+    Packet(PacketPool& pool, Account& payer, std::byte* data, std::uint32_t length,
+           std::uint8_t size_class)
+        : size_class_(size_class), pool_(&pool), payer_(&payer), data_(data), length_(length) {}
+
+    std::uint8_t size_class_ = 0;
+    std::uint32_t references_ = 0;
+    PacketPool* pool_ = nullptr;
+    Account* payer_ = nullptr;
+    Backlog* backlog_ = nullptr;  // set while the packet belongs to a network
+    std::byte* data_;
+    std::uint32_t length_;
+};
+
+// A counted reference to a packet; null when moved from.
+class PacketRef {
+  public:
+    PacketRef() = default;
+    explicit PacketRef(Packet& packet) : packet_(&packet) { ++packet.references_; }
+    PacketRef(const PacketRef& other) : packet_(other.packet_) {
+        if (packet_ != nullptr) ++packet_->references_;
+    }
+    PacketRef(PacketRef&& other) noexcept : packet_(std::exchange(other.packet_, nullptr)) {}
+    PacketRef& operator=(PacketRef other) noexcept {
+        std::swap(packet_, other.packet_);
+        return *this;
+    }
+    inline ~PacketRef();
+
+    Packet* get() const { return packet_; }
+    Packet& operator*() const { return *packet_; }
+    Packet* operator->() const { return packet_; }
+    explicit operator bool() const { return packet_ != nullptr; }
+
+    // For C callers, which count by hand: release() gives the reference away, adopt() takes it over.
+    Packet* release() { return std::exchange(packet_, nullptr); }
+    static PacketRef adopt(Packet* packet) {
+        PacketRef reference;
+        reference.packet_ = packet;
+        return reference;
+    }
+
+  private:
+    Packet* packet_ = nullptr;
+};
+
+// Backlog: the packets of one network that somebody still holds, oldest first.
+//
+// It outlives its network while such packets exist: shared between both, it goes with the last.
+class Backlog {
+  public:
+    // Told when a packet left; not after detach().
+    class Owner {
+      public:
+        virtual void packet_left(bool was_oldest) = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+    struct Detach {
+        void operator()(Backlog* backlog) const { backlog->detach(); }
+    };
+    using Ptr = std::unique_ptr<Backlog, Detach>;
+
+    static Ptr make(Owner& owner) { return Ptr(new Backlog(owner)); }
+
+    std::uint32_t packets() const { return packets_; }
+    const Packet* oldest() const { return live_.empty() ? nullptr : &live_.front(); }
+
+    void enter(Packet& packet) {
+        packet.backlog_ = this;
+        live_.push_back(packet);
+        ++packets_;
+    }
+
+  private:
+    friend class PacketPool;
+    explicit Backlog(Owner& owner) : owner_(&owner) {}
+
+    void leave(Packet& packet) {
+        const bool was_oldest = oldest() == &packet;
+        packet.ListHook<BacklogTag>::unlink();
+        --packets_;
+        if (owner_ != nullptr)
+            owner_->packet_left(was_oldest);
+        else if (packets_ == 0)
+            delete this;
+    }
+    void detach() {
+        owner_ = nullptr;
+        if (packets_ == 0) delete this;
+    }
+
+    Owner* owner_;
+    std::uint32_t packets_ = 0;
+    List<Packet, BacklogTag> live_;
+};
+
+// PacketPool: memory for packets in size classes, so that a warm network allocates nothing.
+//
+// Limits: what is in use is bounded by Memory (charged by the size of the class); what is kept for
+// reuse by kCacheBytes. Lengths up to kLengthMax.
+class PacketPool {
+  public:
+    static constexpr std::uint32_t kLengthMax = 128 * 1024;
+    static constexpr std::size_t kCacheBytes = 4 * 1024 * 1024;
+
+    explicit PacketPool(Memory& memory) : memory_(memory) {}
+    ~PacketPool();
+    PacketPool(const PacketPool&) = delete;
+    PacketPool& operator=(const PacketPool&) = delete;
+
+    // Null if `payer` or the whole mount holds too much already. May throw std::bad_alloc.
+    PacketRef allocate(std::uint32_t length, Account& payer);
+
+    bool could_ever_fit(std::uint32_t length) const {
+        return memory_.could_ever_fit(class_bytes(class_of(length)));
+    }
+
+  private:
+    friend class PacketRef;
+    struct Free {
+        Free* next;
+    };
+    // Two classes per power of two: 128, 192, 256, 384, … bytes, packet and headroom included.
+    static constexpr std::size_t kSmallest = 128;
+    static constexpr std::size_t kClasses = 22;
+    static constexpr std::size_t kOverhead = sizeof(Packet) + Packet::kHeadroom;
+
+    static constexpr std::size_t class_bytes(std::size_t size_class) {
+        return (size_class % 2 == 0 ? kSmallest : kSmallest + kSmallest / 2) << (size_class / 2);
+    }
+    static std::uint8_t class_of(std::uint32_t length);
+    void recycle(Packet* packet);
+
+    Memory& memory_;
+    std::array<Free*, kClasses> free_{};
+    std::size_t cached_ = 0;
+};
+
+inline PacketRef::~PacketRef() {
+    if (packet_ == nullptr) return;
+    IPN_CHECK(packet_->references_ > 0);
+    if (--packet_->references_ == 0 && !packet_->transient()) packet_->pool_->recycle(packet_);
+}
+
+}  // namespace ipn::core

@@ -1,0 +1,117 @@
+#include "core/registry.h"
+
+#include <limits>
+#include <utility>
+
+namespace ipn::core {
+
+Result<void> check_network_name(std::string_view name) {
+    constexpr std::size_t kLengthMax = 63;
+    constexpr std::string_view kLetters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    if (name.size() > kLengthMax)
+        return fail(ENAMETOOLONG, "a network's name has at most 63 bytes, not " + std::to_string(name.size()));
+    if (name.empty() || name.front() == '.' || name.find_first_not_of(kLetters) != name.npos)
+        return fail(EINVAL, "a network's name is made of A-Z a-z 0-9 . _ - and does not begin with a dot");
+    return {};
+}
+
+Registry::Registry(const Clock& clock, const Limits& limits)
+    : clock_(clock),
+      limits_(limits),
+      memory_(limits.memory),
+      packets_(memory_),
+      work_(clock, limits.gather) {
+    memory_.on_room([this] {
+        const AssumeLoop here;
+        for (const std::uint64_t id : std::exchange(awaiting_memory_, {}))
+            if (Network* network = find(id)) network->let_writers_go_on();
+    });
+}
+
+Registry::~Registry() { networks_.clear(); }
+
+Result<Network*> Registry::create(std::string_view name, Ownership directory) {
+    if (auto valid = check_network_name(name); !valid) return tl::unexpected(valid.error());
+    if (find(name) != nullptr) return fail(EEXIST, "there is a network of that name");
+    if (networks_.size() >= limits_.networks) {
+        return fail(ENOSPC, "the mount has " + std::to_string(networks_.size()) +
+                                " networks, as many as max_networks allows");
+    }
+    const std::uint64_t id = last_id_ + 1;
+    auto made = std::make_unique<Network>(*this, id, std::string(name), defaults_, directory);
+    Network* network = made.get();
+    if (auto applied = network->apply(defaults_); !applied)
+        return tl::unexpected(std::move(applied.error()));
+    const auto named = by_name_.emplace(network->name_, network).first;
+    try {
+        networks_.emplace(id, std::move(made));
+    } catch (const std::bad_alloc&) {
+        by_name_.erase(named);
+        throw;
+    }
+    last_id_ = id;
+    return network;
+}
+
+Result<void> Registry::unlink(Network& network) {
+    if (network.nodes() > 0) {
+        return fail(EBUSY, std::to_string(network.nodes()) +
+                               " nodes are connected (end it by force: user.ipn.state down)");
+    }
+    by_name_.erase(network.name_);
+    return {};
+}
+
+void Registry::restore_name(Network& network) { by_name_.emplace(network.name_, &network); }
+
+void Registry::destroy(Network& network) {
+    IPN_CHECK(find(network.name_) != &network);
+    if (network.state() == Network::State::up)
+        network.shut_down();
+    else if (network.attached_ == 0)
+        networks_.erase(network.id_);
+}
+
+void Registry::last_node_left(Network& network) {
+    if (find(network.name_) == &network) by_name_.erase(network.name_);
+    if (network.attached_ == 0)
+        networks_.erase(network.id_);
+    else
+        network.shut_down();  // nodes that were cut are still open; the last of them comes here again
+}
+
+Result<void> Registry::rename(Network& network, std::string_view name) {
+    if (auto valid = check_network_name(name); !valid) return valid;
+    if (find(name) != nullptr) return fail(EEXIST, "there is a network of that name");
+    std::string copy(name);
+    by_name_.emplace(copy, &network);
+    by_name_.erase(network.name_);
+    network.name_ = std::move(copy);
+    return {};
+}
+
+Network* Registry::find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+}
+
+Network* Registry::find(std::uint64_t id) const {
+    const auto found = networks_.find(id);
+    return found == networks_.end() ? nullptr : found->second.get();
+}
+
+Result<void> Registry::set_default(const Option& option, std::string_view text) {
+    NetworkOptions wanted = defaults_;
+    if (auto parsed = option.parse(wanted, text); !parsed) return parsed;
+    if (auto known = policies_.find(wanted.policy); !known) return tl::unexpected(known.error());
+    defaults_ = std::move(wanted);
+    return {};
+}
+
+void Registry::await_memory(Network& network) {
+    awaiting_memory_.push_back(network.id());
+    memory_.await_room();
+}
+
+}  // namespace ipn::core

@@ -1,0 +1,96 @@
+// Registry: the networks of one mount, and what they share: memory, packets, work, timers, policies.
+//
+// Lifecycle: one per daemon; all endpoints must have left before it goes.
+// Invariants: (1) a name belongs to at most one network; (2) an id is never used twice; (3) a network
+// that is shutting down may have lost its name before its last node left.
+// Limits: networks_max, counting those that shut down; memory (see memory.h).
+// Threads: the loop only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/network.h"
+#include "core/on_loop.h"
+#include "core/options.h"
+#include "core/packet.h"
+#include "core/policies.h"
+#include "core/timers.h"
+#include "core/work.h"
+
+namespace ipn::core {
+
+class Registry {
+  public:
+    struct Limits {
+        std::uint32_t networks = 1024;
+        std::uint32_t hops = 8;
+        std::size_t memory = 256 * 1024 * 1024;
+        WorkQueue::Limits gather;
+    };
+
+    Registry(const Clock& clock, const Limits& limits);
+    ~Registry();
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    // EINVAL, ENAMETOOLONG bad name, EEXIST, ENOSPC.
+    Result<Network*> create(std::string_view name, Ownership directory) IPN_ON_LOOP;
+    // Takes the network's name away, so that nobody can join any more. EBUSY while nodes are
+    // connected. Follow with destroy(), or restore_name() if it was not to be.
+    Result<void> unlink(Network& network) IPN_ON_LOOP;
+    void restore_name(Network& network) IPN_ON_LOOP;
+    // Destroys an unlinked network, now or when its last node has left.
+    void destroy(Network& network) IPN_ON_LOOP;
+    // EINVAL, ENAMETOOLONG, EEXIST.
+    Result<void> rename(Network& network, std::string_view name) IPN_ON_LOOP;
+
+    Network* find(std::string_view name) const;
+    Network* find(std::uint64_t id) const;
+    const std::map<std::string, Network*, std::less<>>& by_name() const { return by_name_; }
+    std::size_t size() const { return networks_.size(); }
+
+    // Options that networks made later start with.
+    const NetworkOptions& defaults() const { return defaults_; }
+    Result<void> set_default(const Option& option, std::string_view text) IPN_ON_LOOP;
+
+    const Limits& limits() const { return limits_; }
+    const Clock& clock() const { return clock_; }
+    Memory& memory() { return memory_; }
+    PacketPool& packets() { return packets_; }
+    WorkQueue& work() { return work_; }
+    Timers& timers() { return timers_; }
+    Policies& policies() { return policies_; }
+
+  private:
+    friend class Network;
+
+    // `network` could not get memory: it is told when there may be some.
+    void await_memory(Network& network) IPN_ON_LOOP;
+    void last_node_left(Network& network) IPN_ON_LOOP;
+
+    const Clock& clock_;
+    const Limits limits_;
+    NetworkOptions defaults_;
+    Memory memory_;
+    PacketPool packets_;
+    WorkQueue work_;
+    Timers timers_;
+    Policies policies_;
+    std::uint64_t last_id_ = 0;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Network>> networks_;
+    std::map<std::string, Network*, std::less<>> by_name_;
+    std::vector<std::uint64_t> awaiting_memory_;
+};
+
+// 1 to 63 bytes of [A-Za-z0-9._-], not beginning with a dot: else EINVAL, too long ENAMETOOLONG.
+Result<void> check_network_name(std::string_view name);
+
+}  // namespace ipn::core

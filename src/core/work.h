@@ -1,0 +1,81 @@
+// WorkQueue: what the loop still has to do, but not before it has looked for input.
+//
+// Deferring is what lets many packets share one wake-up: a packet is put in its readers' queues at
+// once and the sender is answered; the readers are woken later, one Work item at a time, whenever no
+// input is waiting. Input that never ceases may not hold deliveries up for ever: due() tells when as
+// many packets or bytes have been queued since the last item ran, or as much time has passed, as the
+// Limits allow.
+//
+// Invariants: an item is on the queue at most once; items run in the order in which they were added.
+// Threads: the loop only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/clock.h"
+#include "core/list.h"
+
+namespace ipn::core {
+
+struct WorkTag;
+
+class Work : public ListHook<WorkTag> {
+  public:
+    virtual void run() = 0;
+
+  protected:
+    ~Work() = default;
+};
+
+class WorkQueue {
+  public:
+    struct Limits {
+        std::uint32_t packets = 64;
+        std::uint64_t bytes = 256 * 1024;
+        Duration time = std::chrono::microseconds(200);
+    };
+
+    WorkQueue(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}
+
+    bool empty() const { return items_.empty(); }
+
+    void add(Work& item) {
+        if (item.ListHook<WorkTag>::linked()) return;
+        if (items_.empty()) restart();
+        items_.push_back(item);
+    }
+
+    // Counts a packet that an item on the queue is to deliver.
+    void count(std::size_t bytes) {
+        packets_ += 1;
+        bytes_ += bytes;
+    }
+
+    bool due() const {
+        return !items_.empty() && (packets_ >= limits_.packets || bytes_ >= limits_.bytes ||
+                                   clock_.now() - since_ >= limits_.time);
+    }
+
+    void run_one() {
+        Work& item = items_.pop_front();
+        restart();
+        item.run();
+    }
+
+  private:
+    void restart() {
+        packets_ = 0;
+        bytes_ = 0;
+        since_ = clock_.now();
+    }
+
+    const Clock& clock_;
+    const Limits limits_;
+    List<Work, WorkTag> items_;
+    std::uint32_t packets_ = 0;
+    std::uint64_t bytes_ = 0;
+    Instant since_{};
+};
+
+}  // namespace ipn::core
