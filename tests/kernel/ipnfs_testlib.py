@@ -5,15 +5,20 @@ condition, `Mount.until_blocked` for a process or thread to be blocked in the fi
 """
 
 import contextlib
+import ctypes
 import errno
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import threading
 import time
 
 import pytest
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.read.restype = libc.write.restype = ctypes.c_ssize_t
 
 PATIENCE = 30  # seconds; an event that takes longer is taken for one that never comes
 
@@ -143,6 +148,17 @@ class Network:
         return self.join(os.O_RDWR, **how)
 
 
+def fill(lan):
+    """Write to a lossless network, b"0", b"1", ..., until its pool is full; returns the packets."""
+    packets = []
+    writer = lan.writer()
+    while writer.poll(select.POLLOUT):
+        packets.append(b"%d" % len(packets))
+        writer.write(packets[-1])
+    writer.close()
+    return packets
+
+
 class Mount:
     """An ipnfs mounted on a directory of its own; its daemon is a child of the test."""
 
@@ -242,7 +258,7 @@ def sleep_of(pid):
 
 
 class Task:
-    """A call made by another thread: task = Task(os.read, fd, 100); …; task.result()."""
+    """A call made by another thread: task = Task(os.read, fd, 100); ...; task.result()."""
 
     def __init__(self, function, *arguments):
         self._outcome = None
@@ -259,10 +275,10 @@ class Task:
         except BaseException as error:  # handed over to whoever asks for the result
             self._outcome = (None, error)
 
-    @property
-    def ident(self):
-        """For signal.pthread_kill."""
-        return self._thread.ident
+    def interrupt(self):
+        """Send its thread a signal that is handled, by doing nothing."""
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        signal.pthread_kill(self._thread.ident, signal.SIGUSR1)
 
     def running(self):
         return self._thread.is_alive()
@@ -275,6 +291,24 @@ class Task:
         if error:
             raise error
         return value
+
+
+def raw_read(fd, size):
+    """read(2), which fails with EINTR where os.read would try again."""
+    buffer = ctypes.create_string_buffer(size)
+    return buffer.raw[: _checked(libc.read(fd, buffer, ctypes.c_size_t(size)))]
+
+
+def raw_write(fd, data):
+    """write(2), which fails with EINTR where os.write would try again."""
+    return _checked(libc.write(fd, data, ctypes.c_size_t(len(data))))
+
+
+def _checked(result):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
 
 
 class Children:
@@ -312,6 +346,12 @@ def succeeded(*children, seconds=PATIENCE):
     for child in children:
         status = child.wait(seconds)
         assert status == 0, f"{child.args} ended with {status}"
+
+
+def stop(child):
+    """Stop a process with SIGSTOP, and see that it has stopped."""
+    child.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
 
 
 @contextlib.contextmanager
