@@ -1,0 +1,46 @@
+#include "naive_hub_mount.h"
+
+#include "file_network.h"
+
+namespace bench {
+
+namespace {
+
+class NaiveHubNetwork : public Network {
+  public:
+    explicit NaiveHubNetwork(const NaiveHubPlace& place) : hub_(place), port_(hub_.port()) {}
+
+    std::unique_ptr<Endpoint> join(Role role, unsigned number) override {
+        return port_.join(role, number);
+    }
+    const Process* server() const override { return &hub_.server(); }
+
+  private:
+    NaiveHubMount hub_;
+    FileNetwork port_;
+};
+
+class NaiveHub : public Transport {
+  public:
+    explicit NaiveHub(NaiveHubPlace place) : place_(std::move(place)) {}
+
+    std::string name() const override { return "naive hub"; }
+    std::string setting() const override {
+        return "FUSE, delivers inside the write, lossless, queues of 128 packets";
+    }
+    std::size_t packet_bytes_max() const override { return 1 << 20; }
+    std::unique_ptr<Network> open(const NetworkSetup& /*setup*/) override {
+        return std::make_unique<NaiveHubNetwork>(place_);
+    }
+
+  private:
+    NaiveHubPlace place_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_naive_hub(const NaiveHubPlace& place) {
+    return std::make_unique<NaiveHub>(place);
+}
+
+}  // namespace bench
