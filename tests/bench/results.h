@@ -1,0 +1,76 @@
+// Results: what one run of the suite has measured.
+//
+// A figure is one quantity (a row of a table) of several subjects (its columns), measured in
+// rounds: all subjects once, then all again. A comparison is what is published of it: the ratio of
+// two subjects *in the same round*, for each round; or one subject's value itself, where the target
+// is an absolute one. A round that failed has the value NaN and a note that says why.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distribution.h"
+
+namespace bench {
+
+enum class Better { higher, lower };
+
+class Figure {
+  public:
+    struct Subject {
+        std::string name;
+        std::vector<double> rounds;
+    };
+
+    Figure(std::string group, std::string row, std::string unit, Better better);
+
+    void add(const std::string& subject, double value);
+
+    const std::string& group() const { return group_; }  // the table it belongs to
+    const std::string& row() const { return row_; }
+    const std::string& unit() const { return unit_; }
+    Better better() const { return better_; }
+    const std::vector<Subject>& subjects() const { return subjects_; }
+    // No rounds if the subject was not measured.
+    std::vector<double> rounds_of(const std::string& subject) const;
+
+  private:
+    std::string group_;
+    std::string row_;
+    std::string unit_;
+    Better better_;
+    std::vector<Subject> subjects_;
+};
+
+struct Comparison {
+    std::string name;  // unique and stable: the key in the recorded file
+    Better better;
+    bool is_ratio;  // false: an absolute value
+    Distribution value;
+    std::optional<double> target;  // at least, or at most where lower is better
+
+    bool met() const;
+};
+
+class Results {
+  public:
+    Figure& add_figure(std::string group, std::string row, std::string unit, Better better);
+    // Subjects that were not measured, or never in the same round, give no comparison.
+    void compare(const Figure& figure, const std::string& subject, const std::string& reference,
+                 std::optional<double> target = std::nullopt);
+    void judge(const Figure& figure, const std::string& subject, double target);
+    void note(std::string text) { notes_.push_back(std::move(text)); }
+
+    const std::deque<Figure>& figures() const { return figures_; }
+    const std::vector<Comparison>& comparisons() const { return comparisons_; }
+    const std::vector<std::string>& notes() const { return notes_; }
+
+  private:
+    std::deque<Figure> figures_;  // references to its elements stay valid
+    std::vector<Comparison> comparisons_;
+    std::vector<std::string> notes_;
+};
+
+}  // namespace bench
