@@ -7,6 +7,7 @@ condition, `Mount.until_blocked` for a process or thread to be blocked in the fi
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ import time
 import pytest
 
 libc = ctypes.CDLL(None, use_errno=True)
-libc.read.restype = libc.write.restype = ctypes.c_ssize_t
+libc.read.restype = libc.write.restype = libc.mmap.restype = ctypes.c_ssize_t
 
 PATIENCE = 30  # seconds; an event that takes longer is taken for one that never comes
 
@@ -197,7 +198,7 @@ class Mount:
     def until_blocked(self, *sleepers):
         """Wait until each process or Task is blocked in a call to this mount, or in poll."""
         for sleeper in sleepers:
-            until(lambda: self._is_blocked(sleeper.pid), f"{sleeper} blocked")
+            until(functools.partial(self._is_blocked, sleeper.pid), f"{sleeper} blocked")
 
     def _is_blocked(self, pid):
         """Asleep, and still in the same sleep after the daemon has answered a later question."""
@@ -227,6 +228,7 @@ class Mount:
 
     def tear_down(self):
         """Umount if the test has not; leave nothing behind even if that fails."""
+        self.close_nodes()
         try:
             if mounted(self.path):
                 self.umount()
@@ -261,6 +263,7 @@ class Task:
     """A call made by another thread: task = Task(os.read, fd, 100); ...; task.result()."""
 
     def __init__(self, function, *arguments):
+        self.pid = None
         self._outcome = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
@@ -302,6 +305,11 @@ def raw_read(fd, size):
 def raw_write(fd, data):
     """write(2), which fails with EINTR where os.write would try again."""
     return _checked(libc.write(fd, data, ctypes.c_size_t(len(data))))
+
+
+def raw_mmap(size, protection, flags, fd):
+    """mmap(2), without the checks of Python's own."""
+    return _checked(libc.mmap(None, ctypes.c_size_t(size), protection, flags, fd, ctypes.c_long(0)))
 
 
 def _checked(result):
