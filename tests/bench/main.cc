@@ -103,7 +103,7 @@ int run(const Arguments& arguments, const std::string& directory) {
         try {
             (suite.*section.run)();
         } catch (const std::exception& error) {
-            results.note(section.name + ": " + error.what());
+            results.add_failure(section.name + ": " + error.what());
         }
     }
     return report(arguments, results);

@@ -36,7 +36,7 @@ void record(const Results& results, const std::string& file) {
 
 std::vector<std::string> regressions(const Results& results, const std::string& file) {
     const auto recorded = read_json_file(file);
-    std::vector<std::string> found;
+    std::vector<std::string> found = results.failures();
     for (const Comparison& comparison : results.comparisons()) {
         if (!comparison.is_ratio && !comparison.met()) {
             found.push_back(fmt::format("{}: {:.3g}, target {:.3g}", comparison.name,

@@ -163,12 +163,14 @@ void print_report(const Results& results) {
         print_group(group, figures_of(results, group));
     }
     print_comparisons(results);
-    if (!results.notes().empty()) fmt::print("\n");
+    fmt::print("\n");
     for (const std::string& note : results.notes()) fmt::print("note: {}\n", note);
+    for (const std::string& failure : results.failures()) fmt::print("FAILED: {}\n", failure);
 }
 
 void write_json(const Results& results, const std::string& file) {
-    nlohmann::ordered_json json = {{"machine", machine()}, {"notes", results.notes()}};
+    nlohmann::ordered_json json = {
+        {"machine", machine()}, {"notes", results.notes()}, {"failures", results.failures()}};
     for (const Figure& figure : results.figures()) json["figures"].push_back(to_json(figure));
     for (const Comparison& comparison : results.comparisons()) {
         json["comparisons"].push_back(to_json(comparison));

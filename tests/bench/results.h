@@ -61,16 +61,19 @@ class Results {
     void compare(const Figure& figure, const std::string& subject, const std::string& reference,
                  std::optional<double> target = std::nullopt);
     void judge(const Figure& figure, const std::string& subject, double target);
-    void note(std::string text) { notes_.push_back(std::move(text)); }
+    void add_note(std::string text) { notes_.push_back(std::move(text)); }
+    void add_failure(std::string text) { failures_.push_back(std::move(text)); }
 
     const std::deque<Figure>& figures() const { return figures_; }
     const std::vector<Comparison>& comparisons() const { return comparisons_; }
     const std::vector<std::string>& notes() const { return notes_; }
+    const std::vector<std::string>& failures() const { return failures_; }
 
   private:
     std::deque<Figure> figures_;  // references to its elements stay valid
     std::vector<Comparison> comparisons_;
     std::vector<std::string> notes_;
+    std::vector<std::string> failures_;
 };
 
 }  // namespace bench

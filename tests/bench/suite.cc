@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <fstream>
 
-#include "fanout.h"
 #include "file_network.h"
 #include "footprint.h"
 #include "idle_nodes.h"
@@ -31,6 +30,7 @@ const std::string null_name = "two null operations";
 const std::string tee_name = "tee";
 
 constexpr std::size_t kib = 1024;
+constexpr double loss_worth_a_note = 0.001;
 constexpr std::size_t small_packet_max = 2 * kib;
 
 // What a client offers that knows how large packets are.
@@ -79,8 +79,8 @@ void Suite::measure_rounds(Figure& figure, const std::vector<Subject>& subjects)
                 if (!failed[index]) value = subject.measure();
             } catch (const std::exception& error) {
                 failed[index] = true;
-                results_.note(fmt::format("{}, {}, {}: {}", figure.group(), figure.row(),
-                                          subject.name, error.what()));
+                results_.add_failure(fmt::format("{}, {}, {}: {}", figure.group(), figure.row(),
+                                                 subject.name, error.what()));
             }
             figure.add(subject.name, value);
         }
@@ -110,6 +110,9 @@ std::vector<Suite::FanoutCase> Suite::fanout_cases() const {
 }
 
 void Suite::fan_out() {
+    for (const auto& transport : transports()) {
+        results_.add_note(transport->name() + ": " + transport->setting());
+    }
     for (const FanoutCase& each : fanout_cases()) {
         for (const unsigned readers : each.readers) fan_out(each, readers);
     }
@@ -119,26 +122,19 @@ void Suite::fan_out(const FanoutCase& each, unsigned readers) {
     const Cores cores(each.placement);
     const std::string conditions = fmt::format("{} B, reads of {} KiB, {}", each.packet_bytes,
                                                each.buffer_bytes / kib, name_of(each.placement));
-    const std::string row = fmt::format("{} readers", readers);
+    const std::string row = fmt::format("N={}", readers);
     Figure& rate =
         results_.add_figure("fan-out, " + conditions, row, "deliveries/s", Better::higher);
     Figure& cpu = results_.add_figure("processor time of all processes, " + conditions, row,
                                       "us a delivery", Better::lower);
+    const FanoutSetup setup{
+        .readers = readers, .packet_bytes = each.packet_bytes, .buffer_bytes = each.buffer_bytes};
     const auto candidates = transports();
     std::vector<Subject> subjects;
     for (const auto& transport : candidates) {
         if (transport->packet_bytes_max() < each.packet_bytes) continue;
-        subjects.push_back({transport->name(), [&, this] {
-                                const auto result =
-                                    measure_fanout(*transport,
-                                                   {.readers = readers,
-                                                    .packet_bytes = each.packet_bytes,
-                                                    .buffer_bytes = each.buffer_bytes},
-                                                   quick_or(Milliseconds{60}, Milliseconds{100}),
-                                                   quick_or(Milliseconds{200}, Milliseconds{300}));
-                                cpu.add(transport->name(), result.cpu_us);
-                                return result.deliveries_per_s;
-                            }});
+        subjects.push_back({transport->name(),
+                            [&, this] { return deliveries_per_s(*transport, setup, rate, cpu); }});
     }
     measure_rounds(rate, subjects);
     for (const auto& transport : candidates) {
@@ -147,12 +143,26 @@ void Suite::fan_out(const FanoutCase& each, unsigned readers) {
         results_.compare(rate, ipnfs_name, peer, fanout_target(each.placement, readers, peer));
     }
     results_.compare(rate, ipnfs_lossy_name, vde_name);
-    results_.compare(rate, naive_hub_name, vde_name);
+    if (!setup_.ipnfs) results_.compare(rate, naive_hub_name, vde_name);
+}
+
+double Suite::deliveries_per_s(Transport& transport, const FanoutSetup& setup, const Figure& rate,
+                               Figure& cpu) {
+    const auto warm_up = setup_.quick ? Milliseconds{60} : Milliseconds{100};
+    const auto measured = setup_.quick ? Milliseconds{200} : Milliseconds{300};
+    const FanoutResult result = measure_fanout(transport, setup, warm_up, measured);
+    cpu.add(transport.name(), result.cpu_us);
+    if (result.lost > loss_worth_a_note) {
+        results_.add_note(fmt::format("{}, {}, {}: {:.1f} % lost", rate.group(), rate.row(),
+                                      transport.name(), 100 * result.lost));
+    }
+    return result.deliveries_per_s;
 }
 
 void Suite::round_trip() {
-    for (const Placement placement : {Placement::all_cores, Placement::one_core})
+    for (const Placement placement : {Placement::all_cores, Placement::one_core}) {
         round_trip(placement);
+    }
 }
 
 void Suite::round_trip(Placement placement) {
@@ -174,8 +184,9 @@ void Suite::round_trip(Placement placement) {
 }
 
 void Suite::one_way() {
-    for (const Placement placement : {Placement::all_cores, Placement::one_core})
+    for (const Placement placement : {Placement::all_cores, Placement::one_core}) {
         one_way(placement);
+    }
 }
 
 // Beside the network that is measured the daemon carries nothing; many idle networks; or these and
@@ -185,10 +196,12 @@ void Suite::one_way(Placement placement) {
     const Cores cores(placement);
     const LatencySetup latency{.samples = setup_.quick ? 300u : 1000u};
     const NaiveHubMount hub(setup_.naive_hub);
+    FileNetwork hub_port(hub.port());
     std::optional<IpnfsMount> ipnfs;
     std::optional<FileNetwork> lan;
     std::vector<Subject> subjects = {
-        {null_name, [&] { return measure_two_null_operations(hub.null(), latency).p50_us; }}};
+        {null_name, [&] { return measure_two_null_operations(hub.null(), latency).p50_us; }},
+        {naive_hub_name, [&] { return measure_one_way(hub_port, latency).p50_us; }}};
     if (setup_.ipnfs) {
         ipnfs.emplace(*setup_.ipnfs);
         const auto options = network_options({.readers = 1, .packet_bytes = latency.packet_bytes},
@@ -202,6 +215,7 @@ void Suite::one_way(Placement placement) {
             "us, p50", Better::lower);
         measure_rounds(figure, subjects);
         results_.compare(figure, ipnfs_name, null_name, target);
+        if (!setup_.ipnfs) results_.compare(figure, naive_hub_name, null_name);
     };
 
     measure("alone");
@@ -284,7 +298,7 @@ void Suite::heap() {
         subjects.push_back(
             {ipnfs_name, [&] { return allocations_per_packet(*ipnfs, ipnfs_counter, readers); }});
     }
-    Figure& figure = results_.add_figure("heap", fmt::format("{} readers", readers),
+    Figure& figure = results_.add_figure("heap", fmt::format("N={}", readers),
                                          "allocations a packet", Better::lower);
     measure_rounds(figure, subjects);
     results_.judge(figure, ipnfs_name, none);

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cores.h"
+#include "fanout.h"
 #include "ipnfs_mount.h"
 #include "naive_hub_mount.h"
 #include "results.h"
@@ -51,6 +53,8 @@ class Suite {
     std::vector<std::unique_ptr<Transport>> transports() const;
     std::vector<FanoutCase> fanout_cases() const;
     void fan_out(const FanoutCase& each, unsigned readers);
+    double deliveries_per_s(Transport& transport, const FanoutSetup& setup, const Figure& rate,
+                            Figure& cpu);
     void round_trip(Placement placement);
     void one_way(Placement placement);
     void stream(std::size_t mtu, double target);
@@ -60,9 +64,6 @@ class Suite {
     void joining();
     // Measures every subject once a round; who comes first moves by one each round.
     void measure_rounds(Figure& figure, const std::vector<Subject>& subjects);
-    Milliseconds quick_or(Milliseconds quick, Milliseconds full) const {
-        return setup_.quick ? quick : full;
-    }
 
     SuiteSetup setup_;
     Results& results_;
