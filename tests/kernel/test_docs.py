@@ -1,0 +1,93 @@
+"""The manual pages and the README name every option there is, and none that is not.
+
+The pages are mdoc, and an item of a list names an option: `.It Cm mode Ns = …` a mount option in
+ipnfs(8), `.It Va user.ipn.mtu` an extended attribute in ipnfs-options(7).
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from ipnfs_testlib import run
+
+SOURCE = pathlib.Path(__file__).parents[2]
+MOUNT_PAGE = SOURCE / "man" / "ipnfs.8"
+OPTIONS_PAGE = SOURCE / "man" / "ipnfs-options.7"
+README = SOURCE / "README.md"
+
+NODE_ATTRIBUTES = set("descr role number from kind pid uid received sent dropped truncated".split())
+NOT_LISTED = {"state", "netid", "readers", "writers", "nodes", "error"}  # by getfattr -d
+
+
+def items(page, pattern):
+    """What the items of the page's lists name."""
+    return set(re.findall(rf"^\.It {pattern}", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.fixture
+def mount_options(ipnfs_binary):
+    """What --help lists, one a line: `  -o name=VALUE  words` or `  name=VALUE  words`."""
+    return set(re.findall(r"^\s+(?:-o )?(\w+)=", run(ipnfs_binary, "--help"), re.MULTILINE))
+
+
+@pytest.fixture
+def network_options(net):
+    return {name.removeprefix("user.ipn.") for name in os.listxattr(net().path)}
+
+
+def test_help_and_page_list_the_same_mount_options(mount_options):
+    assert items(MOUNT_PAGE, r"Cm (\w+)") == mount_options
+
+
+def test_page_lists_all_options_and_no_others(network_options):
+    assert (
+        items(OPTIONS_PAGE, r"Va user\.ipn\.(\w+)")
+        == network_options | NOT_LISTED | NODE_ATTRIBUTES
+    )
+
+
+def test_every_attribute_of_the_page_can_be_read(net):
+    """On a network, or on a node that has read a packet."""
+    lan = net()
+    reader = lan.reader()
+    lan.writer().write(b"x")
+    reader.read()
+    with pytest.raises(OSError):
+        lan["mtu"] = "many"  # for `error`
+    for name in items(OPTIONS_PAGE, r"Va user\.ipn\.(\w+)"):
+        try:
+            lan[name]
+        except OSError:
+            assert reader[name] is not None
+
+
+def test_readme_mentions_only_attributes_that_exist(network_options):
+    mentioned = set(re.findall(r"user\.ipn\.(\w+)", README.read_text(encoding="utf-8")))
+    assert mentioned <= network_options | NOT_LISTED | NODE_ATTRIBUTES
+
+
+def test_readme_mentions_only_mount_options_that_exist(mount_options):
+    lists = re.findall(r"(?:mount|ipnfs)\b.* -o (\S+)", README.read_text(encoding="utf-8"))
+    mentioned = {option.partition("=")[0] for options in lists for option in options.split(",")}
+    assert mentioned <= mount_options | {"allow_other", "ro", "noauto", "nofail"}
+
+
+@pytest.mark.parametrize(
+    "page", sorted((SOURCE / "man").glob("*.[1-9]")), ids=lambda page: page.name
+)
+def test_page_is_well_formed(page):
+    """By mandoc, where it is installed."""
+    try:
+        result = subprocess.run(
+            ["mandoc", "-T", "lint", "-W", "warning", page],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except FileNotFoundError:
+        pytest.skip("mandoc is not installed")
+    assert result.stdout == ""
