@@ -69,6 +69,14 @@ class List {
         return element;
     }
 
+    // The first element that satisfies `predicate`, or null.
+    template <typename Predicate>
+    T* find_if(Predicate predicate) const {
+        for (Hook* hook = head_.next_; hook != &head_; hook = hook->next_)
+            if (T& element = static_cast<T&>(*hook); predicate(element)) return &element;
+        return nullptr;
+    }
+
     // Moves every element of `other` behind this list's.
     void take_all(List& other) {
         while (!other.empty()) push_back(other.pop_front());

@@ -3,8 +3,8 @@
 // Lifecycle: one per mount. An Account belongs to one user id and lives while something is charged
 // to it or somebody holds it (AccountRef).
 // Limits: `limit` bytes in all, half of it for one user id: one user's stopped readers cannot take
-// the others' memory. Writes that wait for room must hold their data somewhere, even when the limit
-// is reached; these have an overdraft of one eighth of the limit per user id, after which they fail.
+// the others' memory. Writes that wait for room must hold their data somewhere even when the limit is
+// reached; for these there is one eighth of the limit more for each user id, one quarter in all.
 // Threads: the loop only. Not done: it allocates nothing, it only counts.
 #pragma once
 
@@ -32,7 +32,6 @@ class Account {
     std::uint32_t uid_;
     std::uint32_t holders_ = 0;
     std::size_t used_ = 0;
-    std::size_t overdraft_ = 0;
 };
 
 // Keeps an account alive.
@@ -69,10 +68,18 @@ class Memory {
         return {*this, accounts_.try_emplace(uid, uid).first->second};
     }
 
-    bool could_ever_fit(std::size_t bytes) const { return bytes <= user_limit(); }
+    enum class Purpose : std::uint8_t {
+        packet,   // on its way to somebody
+        waiting,  // held by a write that waits for room
+    };
 
-    [[nodiscard]] bool charge(Account& account, std::size_t bytes) {
-        if (used_ + bytes > limit_ || account.used_ + bytes > user_limit()) return false;
+    bool could_ever_fit(std::size_t bytes) const { return bytes <= limit_ / 2; }
+
+    [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
+        const bool waiting = purpose == Purpose::waiting;
+        const std::size_t limit = limit_ + (waiting ? limit_ / 4 : 0);
+        const std::size_t user_limit = limit_ / 2 + (waiting ? limit_ / 8 : 0);
+        if (used_ + bytes > limit || account.used_ + bytes > user_limit) return false;
         used_ += bytes;
         account.used_ += bytes;
         return true;
@@ -87,17 +94,6 @@ class Memory {
         if (std::exchange(awaited_, false)) on_room_();
     }
 
-    [[nodiscard]] bool charge_overdraft(Account& account, std::size_t bytes) {
-        if (account.overdraft_ + bytes > limit_ / 8) return false;
-        account.overdraft_ += bytes;
-        return true;
-    }
-    void refund_overdraft(Account& account, std::size_t bytes) {
-        IPN_CHECK(account.overdraft_ >= bytes);
-        account.overdraft_ -= bytes;
-        forget_if_idle(account);
-    }
-
     std::size_t used() const { return used_; }
     std::size_t limit() const { return limit_; }
     std::size_t accounts() const { return accounts_.size(); }
@@ -109,9 +105,8 @@ class Memory {
   private:
     friend class AccountRef;
 
-    std::size_t user_limit() const { return limit_ / 2; }
     void forget_if_idle(const Account& account) {
-        if (account.used_ == 0 && account.overdraft_ == 0 && account.holders_ == 0)
+        if (account.used_ == 0 && account.holders_ == 0)
             accounts_.erase(account.uid_);
     }
 

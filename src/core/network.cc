@@ -143,7 +143,7 @@ void Network::leave(Node& node) {
     node.state_ = Node::State::detached;
     --attached_;
     const bool last = state_ == State::up ? options_.ephemeral && nodes_ == 0 : attached_ == 0;
-    if (last) registry_.last_node_left(*this);
+    if (last) registry_.destroy(*this);
 }
 
 void Network::cut(Node& node) {
@@ -163,7 +163,7 @@ void Network::shut_down() {
         node->endpoint_.state_changed();
     }
     IPN_CHECK(nodes_ == 0 && waiters_.empty());
-    if (--attached_ == 0) registry_.last_node_left(*this);
+    if (--attached_ == 0) registry_.destroy(*this);
 }
 
 void Network::enlist(Node& node, Role role) {

@@ -52,6 +52,11 @@ Node::Received Node::receive(std::uint32_t space) {
     return {Receive::packet, queue_.pop(), offset, length};
 }
 
+bool Node::more_follows() const {
+    return state_ != State::cut && !queue_.empty() &&
+           !(queue_.gap_at_front() && network_->options().overrun_error);
+}
+
 Node::Readiness Node::readiness() const {
     if (state_ == State::cut || out_of_memory_) return {.hung_up = true, .failed = true};
     if (state_ == State::ended)
@@ -86,16 +91,19 @@ Result<void> Node::narrow(Role role) {
     return {};
 }
 
-Result<void> Node::set_description(std::string_view text) {
+Result<void> Node::check_description(std::string_view text) {
     constexpr std::size_t kLengthMax = 127;
     if (text.size() > kLengthMax)
         return fail(EINVAL, "a description has at most 127 bytes, not " + std::to_string(text.size()));
-    if (!is_text(text))
-        return fail(EINVAL, "a description is UTF-8 text without control characters");
+    if (!is_text(text)) return fail(EINVAL, "a description is UTF-8 text without control characters");
+    return {};
+}
+
+Result<void> Node::set_description(std::string_view text) {
+    if (auto valid = check_description(text); !valid) return valid;
     std::string copy(text);
-    if (state_ == State::connected) {
+    if (state_ == State::connected)
         if (Reservation* reservation = network_->reservation(number_)) reservation->description = copy;
-    }
     description_ = std::move(copy);
     return {};
 }

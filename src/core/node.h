@@ -104,6 +104,9 @@ class Node final : private Work, public ListHook<WritableTag> {
     // for the next call or is thrown away (option short_read).
     Received receive(std::uint32_t space) IPN_ON_LOOP;
 
+    // Whether the next receive() has bytes that follow on the last one's without a gap.
+    bool more_follows() const;
+
     Readiness readiness() const IPN_ON_LOOP;
 
     // Gives parts of the role up: shutdown(2). EPERM if `role` is not a part of what is left.
@@ -111,6 +114,7 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // At most 127 bytes of text without control characters: else EINVAL.
     Result<void> set_description(std::string_view text) IPN_ON_LOOP;
+    static Result<void> check_description(std::string_view text);
 
     // Whether deliver() is called for each arrival, or not at all.
     void expect_delivery(bool expected) { delivery_expected_ = expected; }

@@ -26,10 +26,10 @@ std::uint8_t PacketPool::class_of(std::uint32_t length) {
     return static_cast<std::uint8_t>(base + (fits_middle ? 1 : 2));
 }
 
-PacketRef PacketPool::allocate(std::uint32_t length, Account& payer) {
+PacketRef PacketPool::allocate(std::uint32_t length, Account& payer, Memory::Purpose purpose) {
     const std::uint8_t size_class = class_of(length);
     const std::size_t bytes = class_bytes(size_class);
-    if (!memory_.charge(payer, bytes)) return {};
+    if (!memory_.charge(payer, bytes, purpose)) return {};
 
     void* block = free_[size_class];
     if (block != nullptr) {

@@ -160,7 +160,7 @@ class Backlog {
 // reuse by kCacheBytes. Lengths up to kLengthMax.
 class PacketPool {
   public:
-    static constexpr std::uint32_t kLengthMax = 128 * 1024;
+    static constexpr std::uint32_t kLengthMax = 1024 * 1024;
     static constexpr std::size_t kCacheBytes = 4 * 1024 * 1024;
 
     explicit PacketPool(Memory& memory) : memory_(memory) {}
@@ -169,7 +169,8 @@ class PacketPool {
     PacketPool& operator=(const PacketPool&) = delete;
 
     // Null if `payer` or the whole mount holds too much already. May throw std::bad_alloc.
-    PacketRef allocate(std::uint32_t length, Account& payer);
+    PacketRef allocate(std::uint32_t length, Account& payer,
+                       Memory::Purpose purpose = Memory::Purpose::packet);
 
     bool could_ever_fit(std::uint32_t length) const {
         return memory_.could_ever_fit(class_bytes(class_of(length)));
@@ -182,7 +183,7 @@ class PacketPool {
     };
     // Two classes per power of two: 128, 192, 256, 384, … bytes, packet and headroom included.
     static constexpr std::size_t kSmallest = 128;
-    static constexpr std::size_t kClasses = 22;
+    static constexpr std::size_t kClasses = 28;
     static constexpr std::size_t kOverhead = sizeof(Packet) + Packet::kHeadroom;
 
     static constexpr std::size_t class_bytes(std::size_t size_class) {

@@ -59,26 +59,22 @@ Result<void> Registry::unlink(Network& network) {
         return fail(EBUSY, std::to_string(network.nodes()) +
                                " nodes are connected (end it by force: user.ipn.state down)");
     }
-    by_name_.erase(network.name_);
+    forget_name(network);
     return {};
 }
 
 void Registry::restore_name(Network& network) { by_name_.emplace(network.name_, &network); }
 
+void Registry::forget_name(const Network& network) {
+    if (find(network.name_) == &network) by_name_.erase(network.name_);
+}
+
 void Registry::destroy(Network& network) {
-    IPN_CHECK(find(network.name_) != &network);
+    forget_name(network);
     if (network.state() == Network::State::up)
         network.shut_down();
     else if (network.attached_ == 0)
         networks_.erase(network.id_);
-}
-
-void Registry::last_node_left(Network& network) {
-    if (find(network.name_) == &network) by_name_.erase(network.name_);
-    if (network.attached_ == 0)
-        networks_.erase(network.id_);
-    else
-        network.shut_down();  // nodes that were cut are still open; the last of them comes here again
 }
 
 Result<void> Registry::rename(Network& network, std::string_view name) {

@@ -47,7 +47,7 @@ class Registry {
     // connected. Follow with destroy(), or restore_name() if it was not to be.
     Result<void> unlink(Network& network) IPN_ON_LOOP;
     void restore_name(Network& network) IPN_ON_LOOP;
-    // Destroys an unlinked network, now or when its last node has left.
+    // Ends a network, by force if need be; it has gone when its last node has left.
     void destroy(Network& network) IPN_ON_LOOP;
     // EINVAL, ENAMETOOLONG, EEXIST.
     Result<void> rename(Network& network, std::string_view name) IPN_ON_LOOP;
@@ -74,7 +74,7 @@ class Registry {
 
     // `network` could not get memory: it is told when there may be some.
     void await_memory(Network& network) IPN_ON_LOOP;
-    void last_node_left(Network& network) IPN_ON_LOOP;
+    void forget_name(const Network& network);
 
     const Clock& clock_;
     const Limits limits_;

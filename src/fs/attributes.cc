@@ -1,0 +1,252 @@
+#include "fs/attributes.h"
+
+#include <array>
+#include <charconv>
+#include <string>
+
+namespace ipn::fs {
+
+using core::Change;
+using core::fail;
+using core::Network;
+using core::Node;
+using core::Result;
+using core::Role;
+
+namespace {
+
+// What is connected or reserved at a place, if anything.
+struct Port {
+    Node* node;
+    core::Reservation* reservation;
+    std::uint32_t number;
+};
+
+Port port_at(const Place& place) {
+    if (place.open != nullptr) {
+        Node& node = place.open->node();
+        return {&node, nullptr, node.number()};
+    }
+    if (place.kind != Place::Kind::numbered) return {nullptr, nullptr, 0};
+    return {place.network->node_at(place.number), place.network->reservation(place.number),
+            place.number};
+}
+
+using Set = Result<Change> (*)(const Port& port, std::string_view value);
+
+// A node's attributes, all in one table. Those of a reserved port that nobody uses are the ones that
+// need no node.
+struct NodeAttribute {
+    std::string_view name;
+    Result<std::string> (*get)(const Port& port);
+    Set set;  // null: read only
+};
+
+template <std::uint64_t Node::Counters::*Counter>
+Result<std::string> counter(const Port& port) {
+    if (port.node == nullptr) return fail(ENODATA, "nobody is connected to this port");
+    return std::to_string(port.node->counters().*Counter);
+}
+
+template <std::uint32_t core::Credentials::*Member>
+Result<std::string> credential(const Port& port) {
+    if (port.node == nullptr) return fail(ENODATA, "nobody is connected to this port");
+    return std::to_string(port.node->credentials().*Member);
+}
+
+Result<std::string> description(const Port& port) {
+    return port.node != nullptr ? port.node->description() : port.reservation->description;
+}
+
+Result<Change> set_description(const Port& port, std::string_view value) {
+    const core::AssumeLoop here;
+    const std::string before = *description(port);
+    if (port.node != nullptr) {
+        Network& network = port.node->network();
+        auto set = port.node->set_description(value);
+        if (!set) return tl::unexpected(std::move(set.error()));
+        return Change{[&registry = network.registry(), id = network.id(),
+                       number = port.number, before] {
+            const core::AssumeLoop loop;
+            Network* still = registry.find(id);
+            Node* node = still == nullptr ? nullptr : still->node_at(number);
+            if (node != nullptr) static_cast<void>(node->set_description(before));
+        }};
+    }
+    auto valid = Node::check_description(value);
+    if (!valid) return tl::unexpected(std::move(valid.error()));
+    port.reservation->description = value;
+    return Change{};
+}
+
+Result<std::string> role(const Port& port) {
+    if (port.node == nullptr) return fail(ENODATA, "nobody is connected to this port");
+    return std::string(to_string(port.node->role()));
+}
+
+Result<Change> set_role(const Port& port, std::string_view value) {
+    const core::AssumeLoop here;
+    if (port.node == nullptr) return fail(EINVAL, "nobody is connected to this port");
+    for (const Role wanted : {Role::none, Role::reader, Role::writer, Role::both}) {
+        if (value != to_string(wanted)) continue;
+        auto narrowed = port.node->narrow(wanted);
+        if (!narrowed) return tl::unexpected(std::move(narrowed.error()));
+        return Change{};
+    }
+    return fail(EINVAL, "a role is reader, writer, both or none");
+}
+
+constexpr std::array<NodeAttribute, 11> kNodeAttributes{{
+    {"descr", description, set_description},
+    {"role", role, set_role},
+    {"number", [](const Port& port) -> Result<std::string> { return std::to_string(port.number); },
+     nullptr},
+    {"kind",
+     [](const Port& port) -> Result<std::string> {
+         return std::string(port.node == nullptr ? "reserved" : to_string(port.node->kind()));
+     },
+     nullptr},
+    {"from",
+     [](const Port& port) -> Result<std::string> {
+         if (port.node == nullptr || port.node->last_from() == Node::kNobody)
+             return fail(ENODATA, "no packet was read yet");
+         return std::to_string(port.node->last_from());
+     },
+     nullptr},
+    {"pid", credential<&core::Credentials::pid>, nullptr},
+    {"uid", credential<&core::Credentials::uid>, nullptr},
+    {"received", counter<&Node::Counters::received>, nullptr},
+    {"sent", counter<&Node::Counters::sent>, nullptr},
+    {"dropped", counter<&Node::Counters::dropped>, nullptr},
+    {"truncated", counter<&Node::Counters::truncated>, nullptr},
+}};
+
+const NodeAttribute* find_node_attribute(std::string_view name) {
+    for (const NodeAttribute& attribute : kNodeAttributes)
+        if (attribute.name == name) return &attribute;
+    return nullptr;
+}
+
+// Facts about a network that are shown, not set.
+struct Fact {
+    std::string_view name;
+    std::string (*get)(const Network& network);
+};
+
+constexpr std::array<Fact, 4> kFacts{{
+    {"netid", [](const Network& network) { return std::to_string(network.id()); }},
+    {"readers", [](const Network& network) { return std::to_string(network.readers()); }},
+    {"writers", [](const Network& network) { return std::to_string(network.writers()); }},
+    {"nodes", [](const Network& network) { return std::to_string(network.nodes()); }},
+}};
+
+const Fact* find_fact(std::string_view name) {
+    for (const Fact& fact : kFacts)
+        if (fact.name == name) return &fact;
+    return nullptr;
+}
+
+constexpr std::string_view kState = "state";
+constexpr std::string_view kUp = "up";
+constexpr std::string_view kDown = "down";
+
+auto unknown_to_write(std::string_view name) {
+    return fail(EOPNOTSUPP, "there is no attribute user.ipn." + std::string(name) + " here");
+}
+auto unknown_to_read() { return fail(ENODATA, "there is no such attribute here"); }
+
+bool has_options(const Place& place) {
+    return place.kind == Place::Kind::root || place.kind == Place::Kind::network;
+}
+
+}  // namespace
+
+Result<std::string> Attributes::get(const Place& place, std::string_view name) const {
+    if (has_options(place)) {
+        const core::NetworkOptions& values = place.kind == Place::Kind::root
+                                                 ? registry_.defaults()
+                                                 : place.network->options();
+        if (const core::Option* option = core::find_option(name)) return option->show(values);
+    }
+    if (place.kind == Place::Kind::network) {
+        if (const Fact* fact = find_fact(name)) return fact->get(*place.network);
+        if (name == kState)
+            return std::string(place.network->state() == Network::State::up ? kUp : "shutting-down");
+    }
+    const Port port = port_at(place);
+    if (port.node == nullptr && port.reservation == nullptr) return unknown_to_read();
+    const NodeAttribute* attribute = find_node_attribute(name);
+    return attribute == nullptr ? unknown_to_read() : attribute->get(port);
+}
+
+Result<Change> Attributes::set(const Place& place, std::string_view name, std::string_view value) {
+    if (has_options(place))
+        if (const core::Option* option = core::find_option(name))
+            return set_option(place, *option, value);
+    if (place.kind == Place::Kind::network) {
+        if (name == kState) return set_state(*place.network, value);
+        if (find_fact(name) != nullptr) return fail(EPERM, std::string(name) + " is read only");
+    }
+    const Port port = port_at(place);
+    if (port.node == nullptr && port.reservation == nullptr) return unknown_to_write(name);
+    const NodeAttribute* attribute = find_node_attribute(name);
+    if (attribute == nullptr) return unknown_to_write(name);
+    if (attribute->set == nullptr) return fail(EPERM, std::string(name) + " is read only");
+    return attribute->set(port, value);
+}
+
+Result<Change> Attributes::reset(const Place& place, std::string_view name) {
+    if (has_options(place)) {
+        if (const core::Option* option = core::find_option(name)) {
+            const core::NetworkOptions built_in;
+            return set_option(place, *option,
+                              option->show(place.kind == Place::Kind::root ? built_in
+                                                                          : registry_.defaults()));
+        }
+    }
+    if (name == "descr") return set(place, name, "");
+    if (auto known = get(place, name); !known) return tl::unexpected(std::move(known.error()));
+    return fail(EPERM, std::string(name) + " has no default to go back to");
+}
+
+std::vector<std::string_view> Attributes::list(const Place& place) const {
+    std::vector<std::string_view> names;
+    if (has_options(place))
+        for (const core::Option& option : core::options()) names.push_back(option.name);
+    for (const NodeAttribute& attribute : kNodeAttributes)
+        if (!has_options(place) && get(place, attribute.name)) names.push_back(attribute.name);
+    return names;
+}
+
+Result<Change> Attributes::set_option(const Place& place, const core::Option& option,
+                                      std::string_view value) {
+    const bool root = place.kind == Place::Kind::root;
+    const std::string before =
+        option.show(root ? registry_.defaults() : place.network->options());
+    auto set = root ? registry_.set_default(option, value) : place.network->set_option(option, value);
+    if (!set) return tl::unexpected(std::move(set.error()));
+    if (root) {
+        return Change{[this, &option, before] {
+            const core::AssumeLoop here;
+            static_cast<void>(registry_.set_default(option, before));
+        }};
+    }
+    return Change{[this, &option, before, id = place.network->id()] {
+        const core::AssumeLoop here;
+        if (Network* network = registry_.find(id))
+            static_cast<void>(network->set_option(option, before));
+    }};
+}
+
+Result<Change> Attributes::set_state(Network& network, std::string_view value) {
+    const bool up = network.state() == Network::State::up;
+    if (value == kDown)
+        network.shut_down();
+    else if (value != kUp)
+        return fail(EINVAL, "a state is set to 'down', which ends the network");
+    else if (!up)
+        return fail(EPERM, "a network that is shutting down does not come up again");
+    return Change{};
+}
+
+}  // namespace ipn::fs

@@ -1,0 +1,45 @@
+// Attributes: the `user.ipn.*` of every place in the tree, as text.
+//
+// Reading, writing, restoring the default and listing, whatever way they are asked for (xattr or
+// ioctl). Every change comes back as a Change for the commit gate.
+// Errors: reading an unknown name ENODATA, writing one EOPNOTSUPP, a read-only one EPERM; else what
+// the option says.
+// Threads: the loop only. Not done: `user.ipn.error`, which belongs to the asker (see filesystem.cc).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/commit.h"
+#include "core/error.h"
+#include "core/on_loop.h"
+#include "core/registry.h"
+#include "fs/inodes.h"
+
+namespace ipn::fs {
+
+inline constexpr std::string_view kAttributePrefix = "user.ipn.";
+
+// Names come without kAttributePrefix.
+class Attributes {
+  public:
+    explicit Attributes(core::Registry& registry) : registry_(registry) {}
+
+    core::Result<std::string> get(const Place& place, std::string_view name) const IPN_ON_LOOP;
+    core::Result<core::Change> set(const Place& place, std::string_view name,
+                                   std::string_view value) IPN_ON_LOOP;
+    core::Result<core::Change> reset(const Place& place, std::string_view name) IPN_ON_LOOP;
+    // On the root and on networks what can be set, so that the list can be restored; on ports all.
+    std::vector<std::string_view> list(const Place& place) const IPN_ON_LOOP;
+
+  private:
+    core::Result<core::Change> set_option(const Place& place, const core::Option& option,
+                                          std::string_view value) IPN_ON_LOOP;
+    core::Result<core::Change> set_state(core::Network& network, std::string_view value)
+        IPN_ON_LOOP;
+
+    core::Registry& registry_;
+};
+
+}  // namespace ipn::fs

@@ -1,0 +1,195 @@
+// Files: opening, closing and asking them. Opening a port joins its network.
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "fs/filesystem.h"
+#include "ipn/ipn.h"
+
+namespace ipn::fs {
+
+using core::Network;
+using core::Role;
+using Kind = Place::Kind;
+
+namespace {
+
+// How ports are opened (tried out; see the platform tests):
+// direct I/O, so that every read and write comes here; a stream, so that no file position lock makes
+// a blocked read hold up a write, and each call starts at offset 0; parallel direct writes, so that no
+// inode lock does; no flush at close.
+constexpr std::uint32_t kPortFlags =
+    FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
+
+Role role_of(int flags) {
+    switch (flags & O_ACCMODE) {
+        case O_RDONLY: return Role::reader;
+        case O_WRONLY: return Role::writer;
+        case O_RDWR: return Role::both;
+        default: return Role::none;
+    }
+}
+
+class TextFile final : public OpenFile {
+  public:
+    explicit TextFile(std::string_view text) : text_(text) {}
+
+    void read(ReadRequest read) override {
+        const auto start = std::min<std::uint64_t>(read.offset, text_.size());
+        std::span<std::byte> space = read.request.gather_space();
+        const std::size_t length = std::min({text_.size() - start, std::size_t{read.size}, space.size()});
+        std::memcpy(space.data(), text_.data() + start, length);
+        read.request.read_gathered(length);
+    }
+    void write(WriteRequest write) override { write.request.error(EBADF); }
+    void poll(PollRequest poll) override { poll.request.polled(POLLIN | POLLRDNORM); }
+
+  private:
+    const std::string text_;
+};
+
+fuse_entry_out to_wire(const fuse_entry_param& entry) {
+    const struct stat& from = entry.attr;
+    fuse_entry_out out{};
+    out.nodeid = entry.ino;
+    out.generation = entry.generation;
+    out.attr.ino = from.st_ino;
+    out.attr.mode = from.st_mode;
+    out.attr.nlink = static_cast<std::uint32_t>(from.st_nlink);
+    out.attr.uid = from.st_uid;
+    out.attr.gid = from.st_gid;
+    out.attr.blksize = static_cast<std::uint32_t>(from.st_blksize);
+    out.attr.atime = static_cast<std::uint64_t>(from.st_atim.tv_sec);
+    out.attr.mtime = static_cast<std::uint64_t>(from.st_mtim.tv_sec);
+    out.attr.ctime = static_cast<std::uint64_t>(from.st_ctim.tv_sec);
+    out.attr.atimensec = static_cast<std::uint32_t>(from.st_atim.tv_nsec);
+    out.attr.mtimensec = static_cast<std::uint32_t>(from.st_mtim.tv_nsec);
+    out.attr.ctimensec = static_cast<std::uint32_t>(from.st_ctim.tv_nsec);
+    return out;
+}
+
+fuse_open_out open_out(std::uint64_t handle, std::uint32_t flags) {
+    return {.fh = handle, .open_flags = flags, .padding = 0};
+}
+
+}  // namespace
+
+void Filesystem::open(Request request, fuse_ino_t node, int flags) {
+    const Place place = inodes_.find(node);
+    switch (place.kind) {
+        case Kind::port:
+        case Kind::numbered: return open_port(std::move(request), node, place, flags);
+        case Kind::version: return open_text(std::move(request), place, flags, version_);
+        case Kind::gone:
+        case Kind::root:
+        case Kind::mount:
+        case Kind::network:
+        case Kind::ports: break;
+    }
+    request.error(ENOENT);
+}
+
+core::Result<std::unique_ptr<OpenPort>> Filesystem::join(const Place& place,
+                                                         const core::Credentials& caller,
+                                                         int flags) {
+    Network& network = *place.network;
+    const bool numbered = place.kind == Kind::numbered;
+    const bool unused = numbered && network.node_at(place.number) == nullptr &&
+                        network.reservation(place.number) == nullptr;
+    if (unused) return core::fail(ENOENT, "nobody is connected to this port any more");
+
+    const std::uint64_t name = Inodes::shown(place);
+    auto open = std::make_unique<OpenPort>(parked_, [this, name](std::uint32_t uid, std::string words) {
+        words_.record(uid, name, std::move(words));
+    });
+    auto joined = open->join(network, {.role = role_of(flags),
+                                       .port = numbered ? place.number : IPN_PORT_ANY,
+                                       .credentials = caller});
+    if (!joined) return tl::unexpected(std::move(joined.error()));
+    return open;
+}
+
+void Filesystem::open_port(Request request, fuse_ino_t node, const Place& place, int flags) {
+    auto joined = join(place, request.caller(), flags);
+    if (!joined) return refuse(request, place, joined.error());
+    inodes_.opened(node, **joined);
+    const std::uint64_t handle = files_.insert(std::move(*joined));
+    if (!request.opened(open_out(handle, kPortFlags))) files_.erase(handle);
+}
+
+void Filesystem::open_text(Request request, const Place& place, int flags, std::string_view text) {
+    if ((flags & O_ACCMODE) != O_RDONLY)
+        return refuse(request, place, {EPERM, "this file is only read"});
+    const std::uint64_t handle = files_.insert(std::make_unique<TextFile>(text));
+    if (!request.opened(open_out(handle, FOPEN_DIRECT_IO | FOPEN_NOFLUSH))) files_.erase(handle);
+}
+
+void Filesystem::create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode,
+                        int flags) {
+    const Place where = inodes_.find(parent);
+    Place place;
+    auto reserved = reserve(where, name, request.caller(), mode, place);
+    if (!reserved) return refuse(request, where, reserved.error());
+    auto joined = join(place, request.caller(), flags);
+    if (!joined) {
+        reserved->undo();
+        return refuse(request, where, joined.error());
+    }
+    // The open port is in use from now on, but nobody knows it until the reservation is safe.
+    const fuse_entry_param entry = entry_for(place);
+    inodes_.opened(entry.ino, **joined);
+    const std::uint64_t handle = files_.insert(std::move(*joined));
+    core::Change change{[this, undo = std::move(reserved->undo), handle, node = entry.ino] {
+        const core::AssumeLoop here;
+        files_.erase(handle);
+        inodes_.forget(node, 1);
+        undo();
+    }};
+    commit(std::move(request), Inodes::shown(where), std::move(change),
+           [this, entry, handle](Request& answer) {
+               if (answer.created(to_wire(entry), open_out(handle, kPortFlags))) return;
+               files_.erase(handle);
+               inodes_.forget(entry.ino, 1);
+           });
+}
+
+void Filesystem::release(Request request, std::uint64_t handle) {
+    if (files_.find(handle) != nullptr) files_.erase(handle);
+    request.ok();
+}
+
+void Filesystem::ioctl(Request request, fuse_ino_t node, unsigned command,
+                       std::span<const char> in, std::size_t out_size) {
+    const Place place = inodes_.find(node);
+    const bool get = command == IPN_IOC_GETATTR;
+    if ((!get && command != IPN_IOC_SETATTR) || place.open == nullptr) return request.error(ENOTTY);
+    ipn_attr attribute;
+    if (in.size() != sizeof attribute || (get && out_size < sizeof attribute))
+        return request.error(EINVAL);
+    std::memcpy(&attribute, in.data(), sizeof attribute);
+
+    const std::string_view whole(attribute.name, strnlen(attribute.name, sizeof attribute.name));
+    const std::string_view name =
+        whole.starts_with(kAttributePrefix) ? whole.substr(kAttributePrefix.size()) : whole;
+    if (get) {
+        const auto value = attributes_.get(place, name);
+        if (!value) return refuse(request, place, value.error());
+        attribute.size = static_cast<std::uint32_t>(std::min(value->size(), sizeof attribute.value));
+        std::memcpy(attribute.value, value->data(), attribute.size);
+        const auto* bytes = reinterpret_cast<const char*>(&attribute);
+        return request.ioctl({bytes, sizeof attribute});
+    }
+    if (attribute.size > sizeof attribute.value)
+        return refuse(request, place, {EINVAL, "size is larger than the value can be"});
+    auto set = attributes_.set(place, name, {attribute.value, attribute.size});
+    if (!set) return refuse(request, place, set.error());
+    commit(std::move(request), Inodes::shown(place), std::move(*set),
+           [](Request& answer) { answer.ioctl({}); });
+}
+
+}  // namespace ipn::fs

@@ -1,0 +1,150 @@
+// Filesystem: the tree that a mount shows, and what each request on it means.
+//
+// One function per FUSE request; it answers at once or hands its answer to the commit gate. The
+// kernel has checked permissions before (default_permissions). Reading, writing and polling of open
+// files come on the own lane (lane.h) and need no function here.
+// Errors: the caller gets the errno, `user.ipn.error` the words (refuse()). std::bad_alloc may leave
+// any function; the request then answers ENOMEM by itself.
+// Threads: the loop only. Not done: talking to /dev/fuse; see session.h.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/commit.h"
+#include "core/error.h"
+#include "core/on_loop.h"
+#include "core/ownership.h"
+#include "core/registry.h"
+#include "fs/attributes.h"
+#include "fs/error_words.h"
+#include "fs/inodes.h"
+#include "fs/lane.h"
+#include "fs/parked.h"
+#include "fs/request.h"
+#include "fs/slots.h"
+
+namespace ipn::fs {
+
+class Filesystem {
+  public:
+    // `root`: owner and mode of the mount's root.
+    Filesystem(core::Registry& registry, core::Commit& commit, core::Ownership root);
+    ~Filesystem();
+
+    // What .ipnfs/version says: lines of `key: value`. Before the first request.
+    void set_version(std::string text) { version_ = std::move(text); }
+
+    // ---- for the own lane
+
+    OpenFile* open_file(std::uint64_t handle) const { return files_.find(handle); }
+    void interrupt(std::uint64_t unique) { parked_.interrupt(unique); }
+
+    // ---- tree.cc
+
+    void lookup(Request request, fuse_ino_t parent, std::string_view name) IPN_ON_LOOP;
+    void forget(fuse_ino_t node, std::uint64_t lookups) { inodes_.forget(node, lookups); }
+    void getattr(Request request, fuse_ino_t node) IPN_ON_LOOP;
+    void setattr(Request request, fuse_ino_t node, const struct stat& wanted, int what) IPN_ON_LOOP;
+    void mkdir(Request request, fuse_ino_t parent, std::string_view name, mode_t mode) IPN_ON_LOOP;
+    void rmdir(Request request, fuse_ino_t parent, std::string_view name) IPN_ON_LOOP;
+    void rename(Request request, fuse_ino_t parent, std::string_view name, fuse_ino_t new_parent,
+                std::string_view new_name, unsigned flags) IPN_ON_LOOP;
+    void mknod(Request request, fuse_ino_t parent, std::string_view name, mode_t mode) IPN_ON_LOOP;
+    void unlink(Request request, fuse_ino_t parent, std::string_view name) IPN_ON_LOOP;
+    // symlink, link: nothing of the kind can be made.
+    void refuse_creation(Request request, fuse_ino_t parent) IPN_ON_LOOP;
+    void opendir(Request request, fuse_ino_t node) IPN_ON_LOOP;
+    void readdir(Request request, std::uint64_t handle, std::size_t size, off_t offset);
+    void releasedir(Request request, std::uint64_t handle);
+    void statfs(Request request) IPN_ON_LOOP;
+
+    // ---- files.cc
+
+    void open(Request request, fuse_ino_t node, int flags) IPN_ON_LOOP;
+    void create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode, int flags)
+        IPN_ON_LOOP;
+    void release(Request request, std::uint64_t handle) IPN_ON_LOOP;
+    void ioctl(Request request, fuse_ino_t node, unsigned command, std::span<const char> in,
+               std::size_t out_size) IPN_ON_LOOP;
+
+    // ---- xattrs.cc
+
+    void getxattr(Request request, fuse_ino_t node, std::string_view name, std::size_t size)
+        IPN_ON_LOOP;
+    void setxattr(Request request, fuse_ino_t node, std::string_view name, std::string_view value,
+                  int flags) IPN_ON_LOOP;
+    void removexattr(Request request, fuse_ino_t node, std::string_view name) IPN_ON_LOOP;
+    void listxattr(Request request, fuse_ino_t node, std::size_t size) IPN_ON_LOOP;
+
+    std::size_t open_files() const { return files_.size(); }
+    std::size_t fresh_inodes() const { return inodes_.fresh_count(); }
+
+  private:
+    struct Directory;
+
+    // What a name in a directory is; kind gone if there is nothing.
+    Place child(const Place& parent, std::string_view name) const;
+    core::Ownership* ownership(const Place& place);
+    struct stat stat_of(const Place& place);
+    fuse_entry_param entry_for(const Place& place);
+
+    // Answers with the error and keeps its words under the name with that number (Inodes::shown).
+    void refuse(Request& request, std::uint64_t name, const core::Error& error);
+    void refuse(Request& request, const Place& place, const core::Error& error) {
+        refuse(request, Inodes::shown(place), error);
+    }
+    // Hands a change to the gate; `done(request)` answers when it is safe. By then any network may
+    // have gone: it is to be looked up again by its id.
+    template <typename Done>
+    void commit(Request request, std::uint64_t name, core::Change change, Done done);
+
+    core::Result<std::unique_ptr<OpenPort>> join(const Place& place, const core::Credentials& caller,
+                                                 int flags) IPN_ON_LOOP;
+    void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
+    // A file that stays as it is.
+    void open_text(Request request, const Place& place, int flags, std::string_view text);
+    static void answer_xattr(Request& request, std::string_view value, std::size_t size);
+    core::Result<core::Change> reserve(const Place& parent, std::string_view name,
+                                       const core::Credentials& caller, mode_t mode,
+                                       Place& reserved) IPN_ON_LOOP;
+    bool is_recursive_removal(const core::Credentials& caller, const Place& place);
+
+    core::Registry& registry_;
+    core::Commit& commit_;
+    std::string version_;
+    core::Ownership root_;
+    core::Ownership mount_;
+    core::Ownership version_file_;
+    const core::WallTime mounted_;
+
+    Inodes inodes_;
+    Attributes attributes_;
+    ErrorWords words_;
+    ParkedTable parked_;
+    Slots<OpenFile> files_;
+    Slots<Directory> directories_;
+
+    // The process that last tried to remove a network's `port`, see unlink().
+    struct RemovalTry {
+        std::uint32_t pid = 0;
+        std::uint64_t network = 0;
+        core::Instant time{};
+    };
+    RemovalTry last_removal_try_;
+};
+
+template <typename Done>
+void Filesystem::commit(Request request, std::uint64_t name, core::Change change, Done done) {
+    commit_.submit(std::move(change),
+                   core::completion([this, name, kept = std::move(request),
+                                     done = std::move(done)](core::Result<void> result) mutable {
+                       if (result)
+                           done(kept);
+                       else
+                           refuse(kept, name, result.error());
+                   }));
+}
+
+}  // namespace ipn::fs

@@ -1,0 +1,80 @@
+// Inodes: what the kernel's node ids mean, and how files are shown.
+//
+// Directories and fixed files have stable node ids, computed from what they are. Every LOOKUP of a
+// port (`port`, `ports/N`) yields a fresh one instead, so that no two opens share an inode and hence
+// none of its locks: a writer that blocks does not hold up anybody's chmod or setfattr, and every
+// blocked call can be killed. A fresh node id names the open that was made through it.
+// Node ids hold kinds, numbers and generations, never pointers.
+// The inode number that programs see is stable for all of them.
+// Threads: the loop only.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+
+#include "core/list.h"
+#include "core/network.h"
+#include "core/registry.h"
+#include "fs/open_port.h"
+#include "fs/slots.h"
+
+namespace ipn::fs {
+
+// What a node id stands for, looked up for one request.
+struct Place {
+    enum class Kind : std::uint8_t {
+        gone,
+        root,
+        mount,           // .ipnfs
+        version,         // .ipnfs/version
+        network,         // a network's directory
+        ports,           // its ports/
+        port,            // its port
+        numbered,        // ports/N
+    };
+    Kind kind = Kind::gone;
+    core::Network* network = nullptr;  // set for the last four
+    std::uint32_t number = 0;          // numbered
+    OpenPort* open = nullptr;          // the open that this node id names, if there is one
+
+    bool is_directory() const {
+        return kind == Kind::root || kind == Kind::mount || kind == Kind::network ||
+               kind == Kind::ports;
+    }
+};
+
+class Inodes {
+  public:
+    explicit Inodes(const core::Registry& registry) : registry_(registry) {}
+
+    Place find(std::uint64_t node_id) const;
+
+    // The node id of a directory or fixed file.
+    static std::uint64_t stable(const Place& place);
+    // A fresh node id for a port; counts as looked up once. May throw std::bad_alloc.
+    std::uint64_t fresh(const Place& place);
+    void forget(std::uint64_t node_id, std::uint64_t lookups);
+
+    // From now on the fresh `node_id` names `open`, as long as it is open.
+    void opened(std::uint64_t node_id, OpenPort& open);
+
+    // The number that stat(2) shows.
+    static std::uint64_t shown(const Place& place);
+
+    std::size_t fresh_count() const { return fresh_.size(); }
+
+  private:
+    struct Fresh {
+        Place::Kind kind;
+        std::uint32_t number;
+        std::uint64_t network;
+        std::uint64_t lookups;
+        core::List<OpenPort, InodeTag> opens;
+    };
+
+    const core::Registry& registry_;
+    Slots<Fresh> fresh_;
+};
+
+}  // namespace ipn::fs

@@ -1,0 +1,92 @@
+// The own lane: READ, WRITE and POLL requests as open files get them, without an allocation each.
+//
+// A request is answered exactly once; one that is destroyed unanswered is a bug, unless an exception
+// is on its way: then memory ran out, and the answer is ENOMEM. Whoever cannot answer yet parks it (see
+// open_port.h).
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "core/check.h"
+#include "fs/channel.h"
+
+namespace ipn::fs {
+
+class LaneRequest {
+  public:
+    LaneRequest(Channel& channel, std::uint64_t unique) : channel_(&channel), unique_(unique) {}
+    LaneRequest(LaneRequest&& other) noexcept
+        : channel_(std::exchange(other.channel_, nullptr)), unique_(other.unique_) {}
+    LaneRequest& operator=(LaneRequest&&) = delete;
+    ~LaneRequest() {
+        if (channel_ == nullptr) return;
+        IPN_CHECK(std::uncaught_exceptions() > 0);
+        error(ENOMEM);
+    }
+
+    std::uint64_t unique() const { return unique_; }
+    Channel& channel() const { return *channel_; }
+
+    void error(int code) { answer().error(unique_, code); }
+    void read_nothing() { answer().small(unique_, {}); }
+    void read_packet(core::Packet& packet, std::uint32_t offset, std::uint32_t length) {
+        answer().packet(unique_, packet, offset, length);
+    }
+    std::span<std::byte> gather_space() { return channel_->gather_space(); }
+    void read_gathered(std::size_t length) { answer().gathered(unique_, length); }
+    void written(std::uint32_t bytes) {
+        const fuse_write_out out{.size = bytes, .padding = 0};
+        answer().small(unique_, std::as_bytes(std::span(&out, 1)));
+    }
+    void polled(std::uint32_t events) {
+        const fuse_poll_out out{.revents = events, .padding = 0};
+        answer().small(unique_, std::as_bytes(std::span(&out, 1)));
+    }
+
+  private:
+    Channel& answer() {
+        IPN_CHECK(channel_ != nullptr);
+        return *std::exchange(channel_, nullptr);
+    }
+
+    Channel* channel_;
+    std::uint64_t unique_;
+};
+
+struct ReadRequest {
+    LaneRequest request;
+    std::uint64_t offset;  // > 0: the kernel goes on with a large read that one reply filled
+    std::uint32_t size;
+    bool nonblocking;
+};
+
+struct WriteRequest {
+    LaneRequest request;
+    std::uint64_t offset;  // > 0: the kernel goes on with a large write
+    std::span<const std::byte> data;
+    bool nonblocking;
+};
+
+struct PollRequest {
+    LaneRequest request;
+    std::uint64_t poll_handle;
+    std::uint32_t events;
+    bool wants_wakeup;
+};
+
+// What an open file does with them. Destroying it answers nothing: the kernel releases a file only
+// when no request of it is left.
+class OpenFile {
+  public:
+    virtual ~OpenFile() = default;
+    virtual void read(ReadRequest read) = 0;
+    virtual void write(WriteRequest write) = 0;
+    virtual void poll(PollRequest poll) = 0;
+};
+
+}  // namespace ipn::fs

@@ -1,0 +1,339 @@
+#include "fs/session.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+namespace ipn::fs {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+// The largest request: a write of 1 MiB behind a page of headers.
+constexpr std::size_t kRequestMax = 1024 * 1024 + kPage;
+
+// The kernel copies headers and arguments side by side, so they are read by memcpy, not by pointer.
+template <typename T>
+bool decode(const std::byte* from, std::size_t length, T& to) {
+    if (length < sizeof to) return false;
+    std::memcpy(&to, from, sizeof to);
+    return true;
+}
+
+// What libfuse and fusermount3 say on stderr while they mount, as one line for our own error.
+class CapturedStderr {
+  public:
+    CapturedStderr() : file_(memfd_create("stderr", MFD_CLOEXEC)), saved_(dup(STDERR_FILENO)) {
+        if (file_ >= 0 && saved_ >= 0) dup2(file_, STDERR_FILENO);
+    }
+    ~CapturedStderr() {
+        restore();
+        if (file_ >= 0) close(file_);
+    }
+    CapturedStderr(const CapturedStderr&) = delete;
+    CapturedStderr& operator=(const CapturedStderr&) = delete;
+
+    std::string words() {
+        restore();
+        std::string text(1024, '\0');
+        const ssize_t length = pread(file_, text.data(), text.size(), 0);
+        text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+        while (!text.empty() && text.back() == '\n') text.pop_back();
+        for (char& c : text)
+            if (c == '\n') c = ';';
+        return text.empty() ? "no reason given" : text;
+    }
+
+  private:
+    void restore() {
+        if (saved_ < 0) return;
+        dup2(saved_, STDERR_FILENO);
+        close(saved_);
+        saved_ = -1;
+    }
+
+    int file_;
+    int saved_;
+};
+
+}  // namespace
+
+// libfuse's table of C functions, each of which hands its arguments to Filesystem. No exception may
+// cross libfuse: if memory runs out, the request answers for itself while the exception passes it.
+struct Session::Callbacks {
+    static Session& session(fuse_req_t request) {
+        return *static_cast<Session*>(fuse_req_userdata(request));
+    }
+
+    template <typename... Parameters, typename... Arguments>
+    static void call(fuse_req_t request, void (Filesystem::*handler)(Request, Parameters...),
+                     Arguments&&... arguments) try {
+        (session(request).filesystem_.*handler)(Request(request),
+                                                std::forward<Arguments>(arguments)...);
+    } catch (const std::bad_alloc&) {
+    }
+
+    static void init(void* data, fuse_conn_info* connection) {
+        constexpr unsigned kBackgroundMax = 8192;  // RELEASE is a background request
+        connection->want &= ~static_cast<unsigned>(
+            FUSE_CAP_ASYNC_DIO |  // would make unkillable reads of ports, see the manual
+            FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_WRITEBACK_CACHE |
+            FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+            FUSE_CAP_DONT_MASK);
+        connection->want |= connection->capable & FUSE_CAP_ATOMIC_O_TRUNC;
+        connection->max_background = kBackgroundMax;
+        connection->congestion_threshold = kBackgroundMax;
+        auto& self = *static_cast<Session*>(data);
+        if (self.ready_) self.ready_({connection->proto_major, connection->proto_minor});
+    }
+    static void lookup(fuse_req_t r, fuse_ino_t parent, const char* name) {
+        call(r, &Filesystem::lookup, parent, name);
+    }
+    static void forget(fuse_req_t r, fuse_ino_t node, std::uint64_t lookups) {
+        session(r).filesystem_.forget(node, lookups);
+        fuse_reply_none(r);
+    }
+    static void forget_multi(fuse_req_t r, std::size_t count, fuse_forget_data* forgets) {
+        for (std::size_t i = 0; i < count; ++i)
+            session(r).filesystem_.forget(forgets[i].ino, forgets[i].nlookup);
+        fuse_reply_none(r);
+    }
+    static void getattr(fuse_req_t r, fuse_ino_t node, fuse_file_info*) {
+        call(r, &Filesystem::getattr, node);
+    }
+    static void setattr(fuse_req_t r, fuse_ino_t node, struct stat* wanted, int what,
+                        fuse_file_info*) {
+        call(r, &Filesystem::setattr, node, *wanted, what);
+    }
+    static void mknod(fuse_req_t r, fuse_ino_t parent, const char* name, mode_t mode, dev_t) {
+        call(r, &Filesystem::mknod, parent, name, mode);
+    }
+    static void mkdir(fuse_req_t r, fuse_ino_t parent, const char* name, mode_t mode) {
+        call(r, &Filesystem::mkdir, parent, name, mode);
+    }
+    static void unlink(fuse_req_t r, fuse_ino_t parent, const char* name) {
+        call(r, &Filesystem::unlink, parent, name);
+    }
+    static void rmdir(fuse_req_t r, fuse_ino_t parent, const char* name) {
+        call(r, &Filesystem::rmdir, parent, name);
+    }
+    static void symlink(fuse_req_t r, const char*, fuse_ino_t parent, const char*) {
+        call(r, &Filesystem::refuse_creation, parent);
+    }
+    static void link(fuse_req_t r, fuse_ino_t, fuse_ino_t parent, const char*) {
+        call(r, &Filesystem::refuse_creation, parent);
+    }
+    static void rename(fuse_req_t r, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
+                       const char* new_name, unsigned flags) {
+        call(r, &Filesystem::rename, parent, name, new_parent, new_name, flags);
+    }
+    static void open(fuse_req_t r, fuse_ino_t node, fuse_file_info* file) {
+        call(r, &Filesystem::open, node, file->flags);
+    }
+    static void create(fuse_req_t r, fuse_ino_t parent, const char* name, mode_t mode,
+                       fuse_file_info* file) {
+        call(r, &Filesystem::create, parent, name, mode, file->flags);
+    }
+    static void release(fuse_req_t r, fuse_ino_t, fuse_file_info* file) {
+        call(r, &Filesystem::release, file->fh);
+    }
+    static void opendir(fuse_req_t r, fuse_ino_t node, fuse_file_info*) {
+        call(r, &Filesystem::opendir, node);
+    }
+    static void readdir(fuse_req_t r, fuse_ino_t, std::size_t size, off_t offset,
+                        fuse_file_info* file) {
+        call(r, &Filesystem::readdir, file->fh, size, offset);
+    }
+    static void releasedir(fuse_req_t r, fuse_ino_t, fuse_file_info* file) {
+        call(r, &Filesystem::releasedir, file->fh);
+    }
+    static void statfs(fuse_req_t r, fuse_ino_t) { call(r, &Filesystem::statfs); }
+    static void setxattr(fuse_req_t r, fuse_ino_t node, const char* name, const char* value,
+                         std::size_t size, int flags) {
+        call(r, &Filesystem::setxattr, node, name, std::string_view(value, size), flags);
+    }
+    static void getxattr(fuse_req_t r, fuse_ino_t node, const char* name, std::size_t size) {
+        call(r, &Filesystem::getxattr, node, name, size);
+    }
+    static void listxattr(fuse_req_t r, fuse_ino_t node, std::size_t size) {
+        call(r, &Filesystem::listxattr, node, size);
+    }
+    static void removexattr(fuse_req_t r, fuse_ino_t node, const char* name) {
+        call(r, &Filesystem::removexattr, node, name);
+    }
+    static void ioctl(fuse_req_t r, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
+                      unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
+        call(r, &Filesystem::ioctl, node, command,
+             std::span(static_cast<const char*>(in), in_size), out_size);
+    }
+
+    static fuse_lowlevel_ops table() {
+        fuse_lowlevel_ops ops{};
+        ops.init = init;
+        ops.lookup = lookup;
+        ops.forget = forget;
+        ops.forget_multi = forget_multi;
+        ops.getattr = getattr;
+        ops.setattr = setattr;
+        ops.mknod = mknod;
+        ops.mkdir = mkdir;
+        ops.unlink = unlink;
+        ops.rmdir = rmdir;
+        ops.symlink = symlink;
+        ops.link = link;
+        ops.rename = rename;
+        ops.open = open;
+        ops.create = create;
+        ops.release = release;
+        ops.opendir = opendir;
+        ops.readdir = readdir;
+        ops.releasedir = releasedir;
+        ops.statfs = statfs;
+        ops.setxattr = setxattr;
+        ops.getxattr = getxattr;
+        ops.listxattr = listxattr;
+        ops.removexattr = removexattr;
+        ops.ioctl = ioctl;
+        return ops;
+    }
+};
+
+void Session::Free::operator()(void* pointer) const { std::free(pointer); }
+
+Session::Session(Filesystem& filesystem, const std::string& fuse_options,
+                 std::function<void(Protocol)> ready)
+    : filesystem_(filesystem),
+      ready_(std::move(ready)),
+      request_(static_cast<std::byte*>(std::aligned_alloc(kPage, kRequestMax))) {
+    if (!request_) throw std::bad_alloc();
+    const fuse_lowlevel_ops ops = Callbacks::table();
+    fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
+    fuse_opt_add_arg(&arguments, "ipnfs");
+    if (!fuse_options.empty()) {
+        fuse_opt_add_arg(&arguments, "-o");
+        fuse_opt_add_arg(&arguments, fuse_options.c_str());
+    }
+    CapturedStderr said;
+    session_.reset(fuse_session_new(&arguments, &ops, sizeof ops, this));
+    fuse_opt_free_args(&arguments);
+    if (!session_) throw std::system_error(EINVAL, std::generic_category(), said.words());
+}
+
+Session::~Session() { unmount(); }
+
+core::Result<void> Session::mount(const std::string& directory) {
+    CapturedStderr said;
+    if (fuse_session_mount(session_.get(), directory.c_str()) != 0)
+        return core::fail(EIO, said.words());
+    mounted_ = true;
+    take_over(fuse_session_fd(session_.get()));
+    return {};
+}
+
+void Session::attach(int fd) {
+    fuse_custom_io io{};
+    io.read = [](int from, void* to, std::size_t size, void*) { return ::read(from, to, size); };
+    io.writev = [](int to, iovec* vectors, int count, void*) { return ::writev(to, vectors, count); };
+    const int result = fuse_session_custom_io(session_.get(), &io, fd);
+    IPN_CHECK(result == 0);
+    take_over(fd);
+}
+
+void Session::take_over(int fd) {
+    descriptor_ = fd;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    channel_.attach(fd);
+}
+
+void Session::unmount() {
+    if (std::exchange(mounted_, false)) fuse_session_unmount(session_.get());
+}
+
+Session::Handled Session::handle_one() {
+    const ssize_t length = ::read(descriptor_, request_.get(), kRequestMax);
+    if (length > 0) {
+        const core::AssumeLoop here;
+        handle(static_cast<std::size_t>(length));
+        return Handled::request;
+    }
+    if (length == 0) return Handled::ended;  // a socket whose other end closed
+    switch (errno) {
+        case EAGAIN: return Handled::nothing;
+        case EINTR:
+        case ENOENT: return Handled::request;  // interrupted before we got it: look for the next
+        case ENODEV: return Handled::ended;
+        default: throw std::system_error(errno, std::generic_category(), "reading from /dev/fuse");
+    }
+}
+
+void Session::handle(std::size_t length) {
+    fuse_in_header header;
+    if (!decode(request_.get(), length, header)) return;
+    const std::byte* arguments = request_.get() + sizeof header;
+    const std::size_t rest = length - sizeof header;
+    try {
+        switch (header.opcode) {
+            case FUSE_READ: return handle_read(header, arguments, rest);
+            case FUSE_WRITE: return handle_write(header, arguments, rest);
+            case FUSE_POLL: return handle_poll(header, arguments, rest);
+            case FUSE_INTERRUPT: return handle_interrupt(arguments, rest);
+            default: break;
+        }
+    } catch (const std::bad_alloc&) {
+        return;  // the request has answered for itself
+    }
+    fuse_buf buffer{};
+    buffer.size = length;
+    buffer.mem = request_.get();
+    fuse_session_process_buf(session_.get(), &buffer);
+}
+
+void Session::handle_read(const fuse_in_header& header, const std::byte* arguments,
+                          std::size_t length) {
+    fuse_read_in in;
+    if (!decode(arguments, length, in)) return channel_.error(header.unique, EINVAL);
+    OpenFile* file = filesystem_.open_file(in.fh);
+    if (file == nullptr) return channel_.error(header.unique, EBADF);
+    file->read({.request = LaneRequest(channel_, header.unique),
+                .offset = in.offset,
+                .size = in.size,
+                .nonblocking = (in.flags & O_NONBLOCK) != 0});
+}
+
+void Session::handle_write(const fuse_in_header& header, const std::byte* arguments,
+                           std::size_t length) {
+    fuse_write_in in;
+    if (!decode(arguments, length, in) || length - sizeof in < in.size)
+        return channel_.error(header.unique, EINVAL);
+    OpenFile* file = filesystem_.open_file(in.fh);
+    if (file == nullptr) return channel_.error(header.unique, EBADF);
+    file->write({.request = LaneRequest(channel_, header.unique),
+                 .offset = in.offset,
+                 .data = {arguments + sizeof in, in.size},
+                 .nonblocking = (in.flags & O_NONBLOCK) != 0});
+}
+
+void Session::handle_poll(const fuse_in_header& header, const std::byte* arguments,
+                          std::size_t length) {
+    fuse_poll_in in;
+    if (!decode(arguments, length, in)) return channel_.error(header.unique, EINVAL);
+    OpenFile* file = filesystem_.open_file(in.fh);
+    if (file == nullptr) return channel_.error(header.unique, EBADF);
+    file->poll({.request = LaneRequest(channel_, header.unique),
+                .poll_handle = in.kh,
+                .events = in.events,
+                .wants_wakeup = (in.flags & FUSE_POLL_SCHEDULE_NOTIFY) != 0});
+}
+
+void Session::handle_interrupt(const std::byte* arguments, std::size_t length) {
+    fuse_interrupt_in in;
+    if (decode(arguments, length, in)) filesystem_.interrupt(in.unique);
+}
+
+}  // namespace ipn::fs

@@ -1,0 +1,382 @@
+// ipnfs: the daemon and mount helper. The composition root: options, loop, networks, file system.
+//
+// The loop, which everything of the daemon runs on:
+//   - a request from the kernel is handled as soon as it is there;
+//   - while there is none, one piece of deferred work at a time is done (deliveries, waiting
+//     writers), looking for requests in between; see core/work.h for what happens when requests never
+//     cease;
+//   - when there is nothing to do, it sleeps in io_uring until a request, a signal or a timer.
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "broadcast.h"
+#include "core/commit.h"
+#include "core/registry.h"
+#include "fs/filesystem.h"
+#include "fs/mount_options.h"
+#include "fs/session.h"
+#include "netdev/ring/ring.h"
+
+namespace {
+
+using ipn::core::Network;
+using ipn::fs::MountOptions;
+using ipn::fs::Session;
+
+// Exit statuses of mount(8).
+enum Exit : int { kSuccess = 0, kUsage = 1, kSystem = 2, kMount = 32 };
+
+struct CommandLine {
+    std::string name;
+    std::string directory;
+    std::vector<std::string> options;
+    bool foreground = false;
+};
+
+class SystemClock final : public ipn::core::Clock {
+  public:
+    ipn::core::Instant now() const override { return std::chrono::steady_clock::now(); }
+    ipn::core::WallTime wall() const override {
+        timespec time{};
+        clock_gettime(CLOCK_REALTIME_COARSE, &time);
+        return ipn::core::WallTime(std::chrono::seconds(time.tv_sec) +
+                                   std::chrono::nanoseconds(time.tv_nsec));
+    }
+};
+
+// SIGTERM, SIGINT and SIGHUP as something to poll.
+class Signals final : private ipn::ring::Operation {
+  public:
+    explicit Signals(ipn::ring::Ring& ring) : ring_(ring) {
+        sigset_t wanted;
+        sigemptyset(&wanted);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&wanted, signal);
+        sigprocmask(SIG_BLOCK, &wanted, nullptr);
+        signal(SIGPIPE, SIG_IGN);
+        descriptor_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
+        ring_.poll(descriptor_, POLLIN, *this);
+    }
+    ~Signals() { close(descriptor_); }
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+
+    void stop() {
+        if (watching_) ring_.cancel(*this);
+    }
+    bool came() const { return came_; }
+
+  private:
+    void completed(int result) override {
+        watching_ = false;
+        came_ = came_ || result > 0;
+    }
+
+    ipn::ring::Ring& ring_;
+    int descriptor_ = -1;
+    bool watching_ = true;
+    bool came_ = false;
+};
+
+// Readiness of the session's descriptor, asked for only before sleeping.
+class Input final : private ipn::ring::Operation {
+  public:
+    explicit Input(ipn::ring::Ring& ring) : ring_(ring) {}
+
+    void watch(int descriptor) {
+        if (std::exchange(watching_, true)) return;
+        ring_.poll(descriptor, POLLIN, *this);
+    }
+    void stop() {
+        if (watching_) ring_.cancel(*this);
+    }
+
+  private:
+    void completed(int) override { watching_ = false; }
+
+    ipn::ring::Ring& ring_;
+    bool watching_ = false;
+};
+
+std::string version_text(const CommandLine& line, Session::Protocol protocol) {
+    utsname kernel{};
+    uname(&kernel);
+    return fmt::format(
+        "name: {}\nprogram: ipnfs\nversion: {}\nkernel: {}\nfuse_protocol: {}.{}\n"
+        "fuse_transport: device\nloop: io_uring\n",
+        line.name, IPNFS_VERSION, kernel.release, protocol.major, protocol.minor);
+}
+
+// Ends every network; what nobody will read any more is told, not hidden.
+void end_networks(ipn::core::Registry& registry) {
+    const ipn::core::AssumeLoop here;
+    std::vector<std::uint64_t> ids;
+    for (const auto& [name, network] : registry.by_name()) ids.push_back(network->id());
+    for (const std::uint64_t id : ids) {
+        Network* network = registry.find(id);
+        if (network == nullptr) continue;
+        const std::string name = network->name();
+        network->shut_down();
+        network = registry.find(id);
+        const std::uint32_t waiting = network == nullptr ? 0 : network->backlog();
+        if (waiting > 0)
+            spdlog::warn("network {}: {} packets that nobody had read are lost", name, waiting);
+    }
+}
+
+class Daemon {
+  public:
+    Daemon(const CommandLine& line, const MountOptions& options, std::function<void()> ready)
+        : ring_(kRingEntries),
+          signals_(ring_),
+          input_(ring_),
+          registry_(clock_, options.limits),
+          filesystem_(registry_, commit_, root_of(options)),
+          session_(filesystem_, fuse_options(line, options),
+                   [this, line, ready = std::move(ready)](Session::Protocol protocol) {
+                       filesystem_.set_version(version_text(line, protocol));
+                       ready();
+                   }) {
+        const auto added =
+            registry_.policies().add(ipn_broadcast_policy(&ipn::core::policy_host()));
+        IPN_CHECK(added);
+    }
+
+    ipn::core::Result<void> mount(const std::string& directory) { return session_.mount(directory); }
+
+    void run() {
+        while (!signals_.came()) {
+            if (registry_.work().due()) registry_.work().run_one();
+            run_timers();
+            if (ring_.pending()) ring_.turn(std::chrono::nanoseconds(0));
+            switch (session_.handle_one()) {
+                case Session::Handled::ended: return;
+                case Session::Handled::request: continue;
+                case Session::Handled::nothing: break;
+            }
+            if (!registry_.work().empty())
+                registry_.work().run_one();
+            else
+                sleep();
+        }
+    }
+
+    void end() {
+        end_networks(registry_);
+        while (!registry_.work().empty()) registry_.work().run_one();
+        session_.unmount();
+        input_.stop();
+        signals_.stop();
+        while (ring_.in_kernel() > 0) ring_.turn(std::nullopt);
+    }
+
+  private:
+    static constexpr unsigned kRingEntries = 256;
+
+    static ipn::core::Ownership root_of(const MountOptions& options) {
+        const bool by_root = geteuid() == 0;
+        return {options.mode.value_or(by_root ? 01777 : 0700), options.uid.value_or(getuid()),
+                options.gid.value_or(getgid())};
+    }
+
+    // Whether this user may let others in.
+    static bool may_allow_other() {
+        if (geteuid() == 0) return true;
+        std::ifstream configuration("/etc/fuse.conf");
+        for (std::string word; configuration >> word;) {
+            if (word == "user_allow_other") return true;
+            if (word.starts_with('#')) std::getline(configuration, word);
+        }
+        return false;
+    }
+
+    static std::string fuse_options(const CommandLine& line, const MountOptions& options) {
+        std::string list = "subtype=ipnfs,default_permissions,nosuid,nodev,noexec";
+        if (may_allow_other()) list += ",allow_other";
+        std::string name;
+        for (const char c : line.name) {  // libfuse's way to write a comma or backslash in a value
+            if (c == ',' || c == '\\') name += '\\';
+            name += c;
+        }
+        list += ",fsname=" + name;
+        for (const std::string& option : options.for_fuse) list += "," + option;
+        return list;
+    }
+
+    void run_timers() {
+        const auto next = registry_.timers().next();
+        if (next && *next <= clock_.now()) registry_.timers().run(clock_.now());
+    }
+
+    void sleep() {
+        input_.watch(session_.descriptor());
+        const auto next = registry_.timers().next();
+        if (!next) return ring_.turn(std::nullopt);
+        ring_.turn(std::max(*next - clock_.now(), ipn::core::Duration(0)));
+    }
+
+    SystemClock clock_;
+    ipn::ring::Ring ring_;
+    Signals signals_;
+    Input input_;
+    ipn::core::Registry registry_;
+    ipn::core::VolatileCommit commit_;
+    ipn::fs::Filesystem filesystem_;
+    Session session_;
+};
+
+void start_log(const MountOptions& options, bool foreground) {
+    std::shared_ptr<spdlog::logger> log;
+    if (foreground) {
+        log = std::make_shared<spdlog::logger>("ipnfs",
+                                               std::make_shared<spdlog::sinks::stderr_sink_st>());
+        log->set_pattern("ipnfs: %l: %v");
+    } else {
+        log = std::make_shared<spdlog::logger>(
+            "ipnfs", std::make_shared<spdlog::sinks::syslog_sink_st>("ipnfs", LOG_PID, LOG_DAEMON,
+                                                                     false));
+    }
+    constexpr std::array kLevels{spdlog::level::err, spdlog::level::warn, spdlog::level::info,
+                                 spdlog::level::debug};
+    log->set_level(kLevels.at(static_cast<std::size_t>(options.log)));
+    spdlog::set_default_logger(std::move(log));
+}
+
+void warn_of_request_timeout() {
+    std::ifstream file("/proc/sys/fs/fuse/default_request_timeout");
+    unsigned seconds = 0;
+    if (file >> seconds && seconds != 0) {
+        spdlog::warn(
+            "sysctl fs.fuse.default_request_timeout is {}: the kernel will abort this mount when a "
+            "read waits longer than that",
+            seconds);
+    }
+}
+
+int complain(int status, const std::string& what) {
+    std::cerr << "ipnfs: " << what << '\n';
+    return status;
+}
+
+// Serves the mount until it ends. `ready` is called when the tree is usable.
+int serve(const CommandLine& line, const MountOptions& options, std::function<void()> ready) try {
+    Daemon daemon(line, options, [&] {
+        spdlog::info("{} mounted on {}", line.name, line.directory);
+        warn_of_request_timeout();
+        ready();
+    });
+    if (auto mounted = daemon.mount(line.directory); !mounted)
+        return complain(kMount, line.directory + ": cannot mount: " + mounted.error().words);
+    daemon.run();
+    daemon.end();
+    spdlog::info("{} ended", line.name);
+    return kSuccess;
+} catch (const std::system_error& error) {
+    const bool forbidden = std::string_view(error.what()).starts_with("io_uring_setup") &&
+                           (error.code().value() == EPERM || error.code().value() == ENOSYS);
+    return complain(kSystem, std::string(error.what()) +
+                                 (forbidden ? " (io_uring is forbidden or missing here; see sysctl "
+                                              "kernel.io_uring_disabled)"
+                                            : ""));
+} catch (const std::bad_alloc&) {
+    return complain(kSystem, "out of memory");
+}
+
+// Forks, lets the child serve, and returns when the tree is usable or the child has failed.
+int serve_in_background(const CommandLine& line, const MountOptions& options) {
+    std::array<int, 2> ready{};
+    if (pipe2(ready.data(), O_CLOEXEC) != 0) return complain(kSystem, "pipe: no descriptors left");
+    const pid_t child = fork();
+    if (child < 0) return complain(kSystem, "fork: no processes left");
+    if (child == 0) {
+        close(ready[0]);
+        setsid();
+        const int status = serve(line, options, [&] {
+            const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+            for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+                dup2(null, standard);
+            static_cast<void>(chdir("/"));
+            static_cast<void>(write(ready[1], "r", 1));
+            close(ready[1]);
+        });
+        _exit(status);
+    }
+    close(ready[1]);
+    char byte = 0;
+    if (read(ready[0], &byte, 1) == 1) return kSuccess;
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status)
+                             : complain(kSystem, fmt::format("the daemon died of signal {}",
+                                                             WTERMSIG(status)));
+}
+
+// The mount point, absolute, since the daemon leaves its directory.
+ipn::core::Result<std::string> mount_point(const std::string& directory) {
+    std::array<char, PATH_MAX> absolute{};
+    struct stat facts {};
+    if (realpath(directory.c_str(), absolute.data()) == nullptr ||
+        stat(absolute.data(), &facts) != 0) {
+        return ipn::core::fail(errno, directory + ": " + std::generic_category().message(errno));
+    }
+    if (!S_ISDIR(facts.st_mode)) return ipn::core::fail(ENOTDIR, directory + ": not a directory");
+
+    std::ifstream mounts("/proc/self/mountinfo");
+    for (std::string entry; std::getline(mounts, entry);) {
+        const std::string place = " " + std::string(absolute.data()) + " ";
+        if (entry.find(place) != entry.npos && entry.find(" - fuse.ipnfs ") != entry.npos)
+            return ipn::core::fail(EBUSY, directory + ": an ipnfs is mounted there already");
+    }
+    return std::string(absolute.data());
+}
+
+int run(int argc, char** argv) {
+    CommandLine line;
+    CLI::App app("Many-to-many packet networks between processes, as a file system.", "ipnfs");
+    app.add_option("NAME", line.name, "name of the mount, as mount(8) lists it")->required();
+    app.add_option("DIR", line.directory, "mount point")->required();
+    app.add_option("-o", line.options, "mount options, comma-separated")->allow_extra_args(false);
+    app.add_flag("-f", line.foreground, "stay in the foreground, log to stderr");
+    app.set_version_flag("-V,--version", std::string("ipnfs ") + IPNFS_VERSION);
+    app.footer(ipn::fs::mount_options_help());
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& shown) {  // --help, --version
+        return app.exit(shown);
+    } catch (const CLI::ParseError& error) {
+        return complain(kUsage, std::string(error.what()) + " (see ipnfs --help)");
+    }
+
+    const auto options = ipn::fs::parse_mount_options(line.options);
+    if (!options) return complain(kUsage, options.error().words);
+    const auto directory = mount_point(line.directory);
+    if (!directory) return complain(kMount, directory.error().words);
+    line.directory = *directory;
+
+    start_log(*options, line.foreground);
+    return line.foreground ? serve(line, *options, [] {}) : serve_in_background(line, *options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }
