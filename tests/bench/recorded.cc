@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 
 #include "json_file.h"
 
@@ -34,22 +36,37 @@ void record(const Results& results, const std::string& file) {
     write_json_file(recorded, file);
 }
 
-std::vector<std::string> regressions(const Results& results, const std::string& file) {
+std::vector<Regression> regressions(const Results& results, const std::string& file) {
     const auto recorded = read_json_file(file);
-    std::vector<std::string> found = results.failures();
+    std::vector<Regression> found;
+    const auto add = [&found](const Comparison& comparison, const char* bound, double value) {
+        found.push_back({comparison.name, fmt::format("{}: {:.3g}, {} {:.3g}", comparison.name,
+                                                      comparison.value.median, bound, value)});
+    };
+    for (const std::string& failure : results.failures())
+        found.push_back({"not measured", failure});
     for (const Comparison& comparison : results.comparisons()) {
-        if (!comparison.is_ratio && !comparison.met()) {
-            found.push_back(fmt::format("{}: {:.3g}, target {:.3g}", comparison.name,
-                                        comparison.value.median, *comparison.target));
-        }
-        if (!comparison.is_ratio || !recorded.contains(comparison.name)) continue;
-        const double before = recorded[comparison.name];
-        if (quality(comparison, before) < 1 - tolerated_loss) {
-            found.push_back(fmt::format("{}: {:.3g}, recorded {:.3g}", comparison.name,
-                                        comparison.value.median, before));
+        if (!comparison.is_ratio) {
+            if (!comparison.met()) add(comparison, "target", *comparison.target);
+        } else if (recorded.contains(comparison.name)) {
+            const double before = recorded[comparison.name];
+            if (quality(comparison, before) < 1 - tolerated_loss)
+                add(comparison, "recorded", before);
         }
     }
     return found;
+}
+
+std::vector<Regression> confirmed(const std::vector<Regression>& first,
+                                  const std::vector<Regression>& second) {
+    std::vector<Regression> both;
+    std::copy_if(second.begin(), second.end(), std::back_inserter(both),
+                 [&first](const Regression& regression) {
+                     return std::any_of(first.begin(), first.end(), [&](const Regression& each) {
+                         return each.name == regression.name;
+                     });
+                 });
+    return both;
 }
 
 }  // namespace bench

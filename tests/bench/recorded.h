@@ -12,8 +12,18 @@ namespace bench {
 // Writes the ratios of this run into the file; those of figures that were not measured stay.
 void record(const Results& results, const std::string& file);
 
-// What is wrong with this run: each ratio that is more than 25 % worse than the recorded one, and
-// each absolute target that is missed. Ratios that are not recorded are not judged.
-std::vector<std::string> regressions(const Results& results, const std::string& file);
+struct Regression {
+    std::string name;  // of the comparison
+    std::string words;
+};
+
+// What is wrong with this run: each ratio that is more than 25 % worse than the recorded one, each
+// absolute target that is missed, and whatever could not be measured. Ratios that are not recorded
+// are not judged.
+std::vector<Regression> regressions(const Results& results, const std::string& file);
+
+// Those of the second run that the first had too.
+std::vector<Regression> confirmed(const std::vector<Regression>& first,
+                                  const std::vector<Regression>& second);
 
 }  // namespace bench
