@@ -48,8 +48,8 @@ class Window {
     WindowSetting setting_;
     Board& board_;
     unsigned readers_;
-    std::uint64_t acknowledged_ =
-        0;  // all readers have at least come this far, or lost what is missing
+    // All readers have come at least this far, or lost what is missing.
+    std::uint64_t acknowledged_ = 0;
 };
 
 // Waits until the counter has reached a value; throws after a time-out.

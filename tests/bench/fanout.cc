@@ -52,17 +52,13 @@ void Fanout::run_sender() {
 }
 
 Fanout::Reading Fanout::read_counters() const {
-    Reading reading{.time = Clock::now(),
-                    .deliveries = 0,
-                    .sequences = 0,
-                    .server_cpu_s = 0,
-                    .clients_cpu_s = 0};
+    Reading reading{.time = Clock::now(), .deliveries = 0, .sequences = 0, .cpu_s = 0};
     for (unsigned number = 0; number < setup_.readers; ++number) {
         reading.deliveries += board_->readers[number].deliveries.load();
         reading.sequences += board_->readers[number].next_sequence.load();
     }
-    if (network_.server() != nullptr) reading.server_cpu_s = network_.server()->cpu_seconds();
-    for (const Process& process : processes_) reading.clients_cpu_s += process.cpu_seconds();
+    if (network_.server() != nullptr) reading.cpu_s += network_.server()->cpu_seconds();
+    for (const Process& process : processes_) reading.cpu_s += process.cpu_seconds();
     return reading;
 }
 
@@ -77,13 +73,9 @@ FanoutResult Fanout::measure(Milliseconds duration) {
     const auto deliveries = static_cast<double>(after.deliveries - before.deliveries);
     const auto sequences = static_cast<double>(after.sequences - before.sequences);
     if (deliveries == 0) throw std::runtime_error("nothing was delivered");
-    const double server_cpu_s = after.server_cpu_s - before.server_cpu_s;
-    const double clients_cpu_s = after.clients_cpu_s - before.clients_cpu_s;
     return {.deliveries_per_s = deliveries / seconds,
-            .deliveries = deliveries,
             .packets = sequences / setup_.readers,
-            .server_cpu_us = server_cpu_s * us_per_s / deliveries,
-            .cpu_us = (server_cpu_s + clients_cpu_s) * us_per_s / deliveries,
+            .cpu_us = (after.cpu_s - before.cpu_s) * us_per_s / deliveries,
             .lost = 1 - deliveries / sequences};
 }
 

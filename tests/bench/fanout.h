@@ -22,11 +22,9 @@ struct FanoutSetup {
 
 struct FanoutResult {
     double deliveries_per_s = 0;
-    double deliveries = 0;
-    double packets = 0;        // sent, by what the readers saw
-    double server_cpu_us = 0;  // a delivery; 0 without a server
-    double cpu_us = 0;         // a delivery, of all processes concerned
-    double lost = 0;           // share of what was sent to all readers
+    double packets = 0;  // sent, by what the readers saw
+    double cpu_us = 0;   // a delivery, of sender, readers and server
+    double lost = 0;     // share of what was sent to all readers
 };
 
 class Fanout {
@@ -43,8 +41,7 @@ class Fanout {
         Clock::time_point time;
         std::uint64_t deliveries;
         std::uint64_t sequences;  // sum over the readers
-        double server_cpu_s;
-        double clients_cpu_s;
+        double cpu_s;             // of all processes
     };
 
     void run_reader(unsigned number);

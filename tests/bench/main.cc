@@ -1,5 +1,6 @@
 // ipnfs-bench: measures ipnfs beside its peers in one run, and says how it does. See README.md.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

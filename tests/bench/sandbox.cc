@@ -1,8 +1,7 @@
 #include "sandbox.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -44,7 +43,6 @@ void furnish(const std::string& directory) {
         sigset_t none;
         sigemptyset(&none);
         ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        std::signal(SIGPIPE, SIG_IGN);
         furnish(directory);
         status = body(directory);
     } catch (const std::exception& error) {
