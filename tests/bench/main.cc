@@ -89,6 +89,9 @@ bench::SuiteSetup setup_of(const Arguments& arguments, const std::string& direct
 
 bench::Results measure(const Arguments& arguments, const std::string& directory) {
     bench::Results results;
+    double load = 0;
+    ::getloadavg(&load, 1);
+    results.add_note(fmt::format("load of the machine at the start: {:.1f}", load));
     bench::Suite suite(setup_of(arguments, directory), results);
     for (const Section& section : sections) {
         if (!selected(arguments, section.name)) continue;
