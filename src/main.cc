@@ -122,9 +122,9 @@ std::string version_text(const CommandLine& line, Session::Protocol protocol) {
     utsname kernel{};
     uname(&kernel);
     return fmt::format(
-        "name: {}\nprogram: ipnfs\nversion: {}\nkernel: {}\nfuse_protocol: {}.{}\n"
+        "name: ipnfs\nversion: {}\nmount: {}\nkernel: {}\nfuse_protocol: {}.{}\n"
         "fuse_transport: device\nloop: io_uring\n",
-        line.name, IPNFS_VERSION, kernel.release, protocol.major, protocol.minor);
+        IPNFS_VERSION, line.name, kernel.release, protocol.major, protocol.minor);
 }
 
 // Ends every network; what nobody will read any more is told, not hidden.

@@ -4,10 +4,12 @@
 // to it or somebody holds it (AccountRef).
 // Limits: `limit` bytes in all, half of it for one user id: one user's stopped readers cannot take
 // the others' memory. Writes that wait for room must hold their data somewhere even when the limit is
-// reached; for these there is one eighth of the limit more for each user id, one quarter in all.
+// reached. That is counted apart, since a packet that could only be had when they have gone would
+// never be: one eighth of the limit for each user id, one quarter in all.
 // Threads: the loop only. Not done: it allocates nothing, it only counts.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,7 +25,6 @@ class Memory;
 class Account {
   public:
     explicit Account(std::uint32_t uid) : uid_(uid) {}
-    std::size_t used() const { return used_; }
     std::uint32_t uid() const { return uid_; }
 
   private:
@@ -31,7 +32,7 @@ class Account {
     friend class AccountRef;
     std::uint32_t uid_;
     std::uint32_t holders_ = 0;
-    std::size_t used_ = 0;
+    std::array<std::size_t, 2> use_{};  // by Memory::Purpose
 };
 
 // Keeps an account alive.
@@ -77,24 +78,27 @@ class Memory {
 
     [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
         const bool waiting = purpose == Purpose::waiting;
-        const std::size_t limit = limit_ + (waiting ? limit_ / 4 : 0);
-        const std::size_t user_limit = limit_ / 2 + (waiting ? limit_ / 8 : 0);
-        if (used_ + bytes > limit || account.used_ + bytes > user_limit) return false;
-        used_ += bytes;
-        account.used_ += bytes;
+        Use& all = use_[index(purpose)];
+        Use& own = account.use_[index(purpose)];
+        if (all + bytes > (waiting ? limit_ / 4 : limit_)) return false;
+        if (own + bytes > (waiting ? limit_ / 8 : limit_ / 2)) return false;
+        all += bytes;
+        own += bytes;
         return true;
     }
 
     // Gives back what charge() took. May end the account.
-    void refund(Account& account, std::size_t bytes) {
-        IPN_CHECK(account.used_ >= bytes && used_ >= bytes);
-        used_ -= bytes;
-        account.used_ -= bytes;
+    void refund(Account& account, std::size_t bytes, Purpose purpose) {
+        Use& all = use_[index(purpose)];
+        Use& own = account.use_[index(purpose)];
+        IPN_CHECK(own >= bytes && all >= bytes);
+        all -= bytes;
+        own -= bytes;
         forget_if_idle(account);
-        if (std::exchange(awaited_, false)) on_room_();
+        if (purpose == Purpose::packet && std::exchange(awaited_, false)) on_room_();
     }
 
-    std::size_t used() const { return used_; }
+    std::size_t used(Purpose purpose = Purpose::packet) const { return use_[index(purpose)]; }
     std::size_t limit() const { return limit_; }
     std::size_t accounts() const { return accounts_.size(); }
 
@@ -104,14 +108,18 @@ class Memory {
 
   private:
     friend class AccountRef;
+    using Use = std::size_t;
+    using Uses = std::array<Use, 2>;
+
+    static constexpr std::size_t index(Purpose purpose) { return static_cast<std::size_t>(purpose); }
 
     void forget_if_idle(const Account& account) {
-        if (account.used_ == 0 && account.holders_ == 0)
+        if (account.use_ == Uses{} && account.holders_ == 0)
             accounts_.erase(account.uid_);
     }
 
     const std::size_t limit_;
-    std::size_t used_ = 0;
+    Uses use_{};
     std::unordered_map<std::uint32_t, Account> accounts_;
     std::function<void()> on_room_;
     bool awaited_ = false;

@@ -38,18 +38,19 @@ PacketRef PacketPool::allocate(std::uint32_t length, Account& payer, Memory::Pur
     } else {
         block = ::operator new(bytes, std::nothrow);
         if (block == nullptr) {
-            memory_.refund(payer, bytes);
+            memory_.refund(payer, bytes, purpose);
             throw std::bad_alloc();
         }
     }
     auto* data = static_cast<std::byte*>(block) + kOverhead;
-    return PacketRef(*new (block) Packet(*this, payer, data, length, size_class));
+    return PacketRef(*new (block) Packet(*this, payer, purpose, data, length, size_class));
 }
 
 void PacketPool::recycle(Packet* packet) {
     const std::uint8_t size_class = packet->size_class_;
     const std::size_t bytes = class_bytes(size_class);
     Account& payer = *packet->payer_;
+    const Memory::Purpose purpose = packet->purpose_;
     Backlog* backlog = packet->backlog_;
     if (backlog != nullptr) backlog->leave(*packet);
     packet->~Packet();
@@ -60,7 +61,7 @@ void PacketPool::recycle(Packet* packet) {
     } else {
         ::operator delete(packet);
     }
-    memory_.refund(payer, bytes);
+    memory_.refund(payer, bytes, purpose);
 }
 
 }  // namespace ipn::core

@@ -57,11 +57,17 @@ class Packet : public ListHook<BacklogTag> {
     explicit Packet(std::span<const std::byte> borrowed)
         : data_(const_cast<std::byte*>(borrowed.data())),
           length_(static_cast<std::uint32_t>(borrowed.size())) {}
-    Packet(PacketPool& pool, Account& payer, std::byte* data, std::uint32_t length,
-           std::uint8_t size_class)
-        : size_class_(size_class), pool_(&pool), payer_(&payer), data_(data), length_(length) {}
+    Packet(PacketPool& pool, Account& payer, Memory::Purpose purpose, std::byte* data,
+           std::uint32_t length, std::uint8_t size_class)
+        : size_class_(size_class),
+          purpose_(purpose),
+          pool_(&pool),
+          payer_(&payer),
+          data_(data),
+          length_(length) {}
 
     std::uint8_t size_class_ = 0;
+    Memory::Purpose purpose_ = Memory::Purpose::packet;
     std::uint32_t references_ = 0;
     PacketPool* pool_ = nullptr;
     Account* payer_ = nullptr;

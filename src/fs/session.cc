@@ -313,8 +313,11 @@ void Session::handle_write(const fuse_in_header& header, const std::byte* argume
         return channel_.error(header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
     if (file == nullptr) return channel_.error(header.unique, EBADF);
+    // Each call begins at 0 (FOPEN_STREAM), so that more means that the kernel goes on with a write that
+    // it had to cut; except with O_APPEND, where it begins at whatever size the kernel believes in.
+    const bool appends = (in.flags & O_APPEND) != 0;
     file->write({.request = LaneRequest(channel_, header.unique),
-                 .offset = in.offset,
+                 .offset = appends ? 0 : in.offset,
                  .data = {arguments + sizeof in, in.size},
                  .nonblocking = (in.flags & O_NONBLOCK) != 0});
 }
