@@ -221,8 +221,8 @@ void Network::wake_readers_at_end() {
 
 Result<void> Network::reserve(std::uint32_t number, Ownership file) {
     if (number >= options_.numnodes) {
-        return fail(EINVAL, "a port's number is less than numnodes, which is " +
-                                std::to_string(options_.numnodes));
+        return fail(EADDRNOTAVAIL, "there are only ports 0 to numnodes - 1, and numnodes is " +
+                                       std::to_string(options_.numnodes));
     }
     if (taken_.contains(number))
         return fail(EADDRINUSE, "port " + std::to_string(number) + " is in use or reserved");
@@ -367,6 +367,7 @@ void Network::wait(SendWaiter& waiter) {
 
 void Network::stop_waiting(SendWaiter& waiter) {
     waiter.ListHook<WaiterTag>::unlink();
+    if (waiters_.empty()) stalled_since_.reset();
     let_writers_go_on();
 }
 
@@ -410,6 +411,7 @@ void Network::watch_for_stall() {
 
 void Network::stall_timer_expired() {
     if (!stalled_since_ || options_.stall_timeout_ms == 0) return;
+    if (waiters_.empty() || !full()) return stalled_since_.reset();
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
     const Instant now = registry_.clock().now();
     if (now < *stalled_since_ + timeout) {
@@ -421,15 +423,15 @@ void Network::stall_timer_expired() {
     std::vector<Node*> stalled;
     for (Node* reader : readers_)
         if (!reader->queue_.empty() && &reader->queue_.front() == oldest) stalled.push_back(reader);
-    for (Node* reader : stalled) cut(*reader);
     watch_for_stall();
+    for (Node* reader : stalled) cut(*reader);  // the last to leave may destroy the network
 }
 
 // ---- options
 
 Result<void> Network::set_option(const Option& option, std::string_view text) {
     NetworkOptions wanted = options_;
-    if (auto parsed = option.parse(wanted, text); !parsed) return parsed;
+    if (auto parsed = set(wanted, option, text); !parsed) return parsed;
     if (wanted == options_) return {};
     if (state_ != State::up) return fail(EPIPE, "the network is shutting down");
     if (option.when == Option::When::unconnected && nodes_ > 0) {
@@ -451,6 +453,7 @@ Result<void> Network::apply(const NetworkOptions& wanted) {
         for (Node* reader : readers_) reader->schedule_delivery();
     if (readers() == 0 && writers_ == 0) gate_open_ = false;
     update_gate();
+    if (options_.stall_timeout_ms != before.stall_timeout_ms) stall_timer_.disarm();
     watch_for_stall();
     return {};
 }
