@@ -108,6 +108,7 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
 
 Result<std::uint32_t> Network::choose_port(Node& node, std::uint32_t wanted) {
     if (policy_->newport == nullptr) return free_port(wanted);
+    const PolicyCall call(*this);
     const int chosen = policy_->newport(handle(node), wanted);
     if (chosen < 0) {
         return fail(-chosen, chosen == -EADDRNOTAVAIL ? "the policy has no port free"
@@ -317,6 +318,8 @@ int Network::dispatch(Node& from, Packet& packet, int depth) {
 
 Result<void> Network::inject(Node& from, Packet& packet, int depth) {
     constexpr std::size_t kWaitingMax = 4096;
+    if (from.state_ != Node::State::connected)
+        return fail(ENOTCONN, "only a connected node can be injected for");
     if (depth < 0 || static_cast<std::uint32_t>(depth) + 1 > registry_.limits().hops)
         return fail(ELOOP, "injected more often than max_hops");
     if (packet.transient() || injected_.size() >= kWaitingMax)
@@ -483,6 +486,7 @@ Result<void> Network::resize(std::uint32_t numnodes) {
                                     std::to_string(taken_.end()));
     }
     if (policy_->resizenet == nullptr) return {};
+    const PolicyCall call(*this);
     const int error = policy_->resizenet(handle(*this), options_.numnodes, numnodes);
     return error == 0 ? Result<void>() : fail(-error, "the policy refused so many ports");
 }

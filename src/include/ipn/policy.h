@@ -50,7 +50,8 @@ struct ipn_host {
     /* The same for every reader of the network, in one call. */
     void (*send_all)(struct ipn_net *net, struct ipn_msg *msg, int depth);
     /* Handles `msg` as if `from` had sent it, after the packet now being handled. depth + 1 is what
-     * handlemsg() will get; above the mount's max_hops the packet is dropped: -ELOOP. -ENOMEM. */
+     * handlemsg() will get; above the mount's max_hops the packet is dropped: -ELOOP. -ENOTCONN:
+     * `from` is not connected yet, or no longer. -ENOMEM. */
     int (*inject)(struct ipn_port *from, struct ipn_msg *msg, int depth);
 
     /* A new packet of `length` bytes, 1..MTU, to be filled through data() and released with put().
