@@ -1,5 +1,6 @@
 #include "core/registry.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -99,14 +100,15 @@ Network* Registry::find(std::uint64_t id) const {
 
 Result<void> Registry::set_default(const Option& option, std::string_view text) {
     NetworkOptions wanted = defaults_;
-    if (auto parsed = option.parse(wanted, text); !parsed) return parsed;
+    if (auto parsed = set(wanted, option, text); !parsed) return parsed;
     if (auto known = policies_.find(wanted.policy); !known) return tl::unexpected(known.error());
     defaults_ = std::move(wanted);
     return {};
 }
 
 void Registry::await_memory(Network& network) {
-    awaiting_memory_.push_back(network.id());
+    const auto known = std::find(awaiting_memory_.begin(), awaiting_memory_.end(), network.id());
+    if (known == awaiting_memory_.end()) awaiting_memory_.push_back(network.id());
     memory_.await_room();
 }
 
