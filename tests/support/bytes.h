@@ -1,0 +1,26 @@
+// Text as packets and packets as text: what tests send is easier to read as words.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/node.h"
+
+namespace ipn::test {
+
+inline std::span<const std::byte> bytes(std::string_view text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+inline std::string text(const std::byte* data, std::size_t length) {
+    return {reinterpret_cast<const char*>(data), length};
+}
+
+// The bytes that a receive() of outcome `packet` got.
+inline std::string text(const core::Node::Received& received) {
+    return text(received.packet->data() + received.offset, received.length);
+}
+
+}  // namespace ipn::test
