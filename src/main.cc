@@ -7,6 +7,7 @@
 //     cease;
 //   - when there is nothing to do, it sleeps in io_uring until a request, a signal or a timer.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -165,10 +166,11 @@ class Daemon {
     ipn::core::Result<void> mount(const std::string& directory) { return session_.mount(directory); }
 
     void run() {
-        while (!signals_.came()) {
+        for (;;) {
             if (registry_.work().due()) registry_.work().run_one();
             run_timers();
             if (ring_.pending()) ring_.turn(std::chrono::nanoseconds(0));
+            if (signals_.came()) return;
             switch (session_.handle_one()) {
                 case Session::Handled::ended: return;
                 case Session::Handled::request: continue;
@@ -273,6 +275,15 @@ void warn_of_request_timeout() {
     }
 }
 
+// Opens /dev/null where a standard descriptor is closed, so that nothing of ours gets its number.
+void keep_standard_descriptors() {
+    int descriptor;
+    do {
+        descriptor = open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) close(descriptor);
+}
+
 int complain(int status, const std::string& what) {
     std::cerr << "ipnfs: " << what << '\n';
     return status;
@@ -362,11 +373,13 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& shown) {  // --help, --version
-        return app.exit(shown);
+        app.exit(shown);
+        return std::cout.flush() ? kSuccess : complain(kSystem, "cannot write to standard output");
     } catch (const CLI::ParseError& error) {
         return complain(kUsage, std::string(error.what()) + " (see ipnfs --help)");
     }
 
+    if (line.name.empty()) return complain(kUsage, "NAME is empty (see ipnfs --help)");
     const auto options = ipn::fs::parse_mount_options(line.options);
     if (!options) return complain(kUsage, options.error().words);
     const auto directory = mount_point(line.directory);
@@ -379,4 +392,7 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+int main(int argc, char** argv) {
+    keep_standard_descriptors();
+    return run(argc, argv);
+}

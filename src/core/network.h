@@ -109,7 +109,7 @@ class Network final : private Work, private Backlog::Owner {
     }
     std::uint32_t ports_end() const { return taken_.end(); }
 
-    // EADDRINUSE: reserved or in use already; EINVAL: not below numnodes.
+    // EADDRINUSE: reserved or in use already; EADDRNOTAVAIL: not below numnodes.
     Result<void> reserve(std::uint32_t number, Ownership file) IPN_ON_LOOP;
     void unreserve(std::uint32_t number) IPN_ON_LOOP;
     Reservation* reservation(std::uint32_t number);

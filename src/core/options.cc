@@ -6,21 +6,14 @@
 #include <string>
 #include <utility>
 
+#include "core/text.h"
+
 namespace ipn::core {
 namespace {
 
 using When = Option::When;
 
 constexpr std::uint32_t kUnbounded = std::numeric_limits<std::uint32_t>::max();
-
-std::string quoted(std::string_view text) {
-    constexpr std::size_t kShown = 40;
-    std::string shown = "'";
-    for (const char c : text.substr(0, kShown))
-        shown += (c >= ' ' && c <= '~') ? c : '?';
-    shown += text.size() > kShown ? "…'" : "'";
-    return shown;
-}
 
 template <std::uint32_t NetworkOptions::*Member, std::uint32_t Min, std::uint32_t Max>
 Result<void> parse_number(NetworkOptions& options, std::string_view text) {
@@ -112,6 +105,12 @@ constexpr std::array kOptions{
 }  // namespace
 
 std::span<const Option> options() { return kOptions; }
+
+Result<void> set(NetworkOptions& options, const Option& option, std::string_view text) {
+    auto parsed = option.parse(options, text);
+    if (parsed) return {};
+    return fail(parsed.error().code, std::string(option.name) + ": " + parsed.error().words);
+}
 
 const Option* find_option(std::string_view name) {
     for (const Option& option : kOptions)

@@ -54,5 +54,7 @@ struct Option {
 
 std::span<const Option> options();
 const Option* find_option(std::string_view name);
+// EINVAL with words that begin with the option's name; then nothing has changed.
+Result<void> set(NetworkOptions& options, const Option& option, std::string_view text);
 
 }  // namespace ipn::core

@@ -1,12 +1,13 @@
-// is_text: whether bytes from outside may be shown to people and put into JSON: UTF-8 (RFC 3629)
-// without control characters.
+// Text that comes from outside: what may be kept as such, and how it is shown.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace ipn::core {
 
+// Whether bytes may be shown to people and put into JSON: UTF-8 (RFC 3629) without control characters.
 inline bool is_text(std::string_view bytes) {
     for (std::size_t i = 0; i < bytes.size();) {
         const auto first = static_cast<unsigned char>(bytes[i]);
@@ -30,6 +31,16 @@ inline bool is_text(std::string_view bytes) {
         i += length;
     }
     return true;
+}
+
+// Text from outside as error messages show it: in quotes, the beginning only, `?` for what a terminal
+// might not take well.
+inline std::string quoted(std::string_view text) {
+    constexpr std::size_t kShown = 40;
+    std::string shown = "'";
+    for (const char c : text.substr(0, kShown)) shown += (c >= ' ' && c <= '~') ? c : '?';
+    shown += text.size() > kShown ? "…'" : "'";
+    return shown;
 }
 
 }  // namespace ipn::core

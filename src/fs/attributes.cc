@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string>
 
+#include "core/text.h"
+
 namespace ipn::fs {
 
 using core::Change;
@@ -151,7 +153,7 @@ constexpr std::string_view kUp = "up";
 constexpr std::string_view kDown = "down";
 
 auto unknown_to_write(std::string_view name) {
-    return fail(EOPNOTSUPP, "there is no attribute user.ipn." + std::string(name) + " here");
+    return fail(EOPNOTSUPP, "there is no attribute " + core::quoted(name) + " here");
 }
 auto unknown_to_read() { return fail(ENODATA, "there is no such attribute here"); }
 
@@ -213,8 +215,12 @@ std::vector<std::string_view> Attributes::list(const Place& place) const {
     std::vector<std::string_view> names;
     if (has_options(place))
         for (const core::Option& option : core::options()) names.push_back(option.name);
-    for (const NodeAttribute& attribute : kNodeAttributes)
-        if (!has_options(place) && get(place, attribute.name)) names.push_back(attribute.name);
+    const bool connected = port_at(place).node != nullptr;
+    for (const NodeAttribute& attribute : kNodeAttributes) {
+        const bool listed = connected || attribute.set != nullptr;
+        if (listed && !has_options(place) && get(place, attribute.name))
+            names.push_back(attribute.name);
+    }
     return names;
 }
 

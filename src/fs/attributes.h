@@ -30,7 +30,7 @@ class Attributes {
     core::Result<core::Change> set(const Place& place, std::string_view name,
                                    std::string_view value) IPN_ON_LOOP;
     core::Result<core::Change> reset(const Place& place, std::string_view name) IPN_ON_LOOP;
-    // On the root and on networks what can be set, so that the list can be restored; on ports all.
+    // What can be set, so that the list can be restored; of a connected node, all.
     std::vector<std::string_view> list(const Place& place) const IPN_ON_LOOP;
 
   private:

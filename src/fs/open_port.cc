@@ -182,8 +182,7 @@ void OpenPort::write(WriteRequest write) {
     if (write.offset > 0 && !stream) return write.request.error(EMSGSIZE);
 
     const Network::Sent sent = network.send(node_, write.data);
-    const bool park = sent.outcome == Send::would_block && !write.nonblocking &&
-                      !(write.offset > 0 && sent.taken > 0);
+    const bool park = sent.outcome == Send::would_block && !write.nonblocking;
     if (!park) return finish(write.request, sent.taken, sent);
 
     const auto rest = write.data.subspan(sent.taken);
