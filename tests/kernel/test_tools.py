@@ -49,6 +49,7 @@ class TestSending:
             "dd bs": ('dd if=file of="$port" bs=4 status=none', [b"0123", b"4567", b"89"]),
             "dd notrunc": ('dd if=file of="$port" conv=notrunc status=none', [b"0123456789"]),
             "dd append": ('dd if=file of="$port" oflag=append status=none', [b"0123456789"]),
+            "dd fsync": ('dd if=file of="$port" conv=fsync status=none', [b"0123456789"]),
             "tee": ('printf hello | tee "$port" > /dev/null', [b"hello"]),
             "tee -a": ('printf hello | tee -a "$port" > /dev/null', [b"hello"]),
             "tee twice": ('printf hello | tee "$port" "$port" > /dev/null', [b"hello", b"hello"]),
@@ -58,7 +59,7 @@ class TestSending:
             ),
             "head -c": ('head -c 4 file > "$port"', [b"0123"]),
             "sed": ('sed s/0/zero-/ file > "$port"', [b"zero-123456789"]),
-            "sed w": ('sed -n "w $port" file', [b"0123456789\n"]),
+            "sed w": ('sed -n "w $port" file', [b"0123456789"]),
             "printf": ('printf "%s" a-packet > "$port"', [b"a-packet"]),
             "socat": ('printf hello | socat -u - OPEN:"$port"', [b"hello"]),
             "socat append": ('printf hello | socat -u - OPEN:"$port",append', [b"hello"]),
@@ -276,11 +277,9 @@ class TestWalking:
         )
         assert reader.read_all() == [b"precious"]
 
-    def test_find_lists_every_file(self, mount, lan):
-        found = run("find", mount.path, "-mindepth", "1", "-printf", "%P\n").splitlines()
-        assert {"lan", "lan/port", "lan/ports", "lan/ports/5", ".ipnfs", ".ipnfs/version"} <= set(
-            found
-        )
+    def test_find_lists_every_file(self, lan):
+        found = run("find", lan.path, "-mindepth", "1", "-printf", "%P\n")
+        assert found.split() == ["port", "ports", "ports/5"]
 
     def test_ls_l_shows_regular_files(self, lan):
         assert run("ls", "-l", lan.port).startswith("-rw-r--r-- 1 root root 0 ")
@@ -341,7 +340,7 @@ class TestRemovingAndMoving:
         )
         assert sorted(os.listdir(wan.path)) == ["port", "ports"]
 
-    def test_ln(self, mount, net):
+    def test_ln(self, net):
         lan = net()
         for command in ("ln", "ln -s"):
             words = bash(
@@ -379,7 +378,8 @@ class TestCopying:
 
     def test_a_whole_mount_is_rebuilt_from_getfattr(self, mount, mount_with, net):
         """README's back-up: the names by find, the options by getfattr."""
-        net("lan", mtu=99), net("wan", lossless=1)
+        net("lan", mtu=99)
+        net("wan", lossless=1)
         other = mount_with()
         bash(
             'cd "$mount"; printf "%s\\0" * > "$other.names";'
@@ -418,7 +418,7 @@ def test_setfattr_says_what_is_wrong(net):
     assert b"Invalid argument" in words
 
 
-def test_inherited_descriptor_is_the_same_node(net, spawn):
+def test_inherited_descriptor_is_the_same_node(net):
     lan = net()
     set_option(lan.path, "eof", "last-writer")
     reader = lan.reader()

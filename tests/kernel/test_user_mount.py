@@ -100,6 +100,10 @@ class TestFusermount:
         NOBODY.does(run, "fusermount3", "-u", "-z", users_mount)
         assert not mounted(users_mount)
 
+    def test_name_smuggles_no_option_in(self, ipnfs_binary, directory):
+        assert try_run(ipnfs_binary, "lab,allow_other", directory).returncode == 0
+        assert "allow_other" not in run("findmnt", "-n", "-o", "OPTIONS", directory)
+
     def test_mode_can_be_given(self, ipnfs_binary, directory):
         assert try_run(ipnfs_binary, "lab", directory, "-o", "mode=0750").returncode == 0
         assert NOBODY.does(status_of, directory)[0] == 0o750
@@ -157,7 +161,7 @@ class TestRefusals:
         assert result.returncode in NOT_PERMITTED
         assert str(directory) in result.stderr and result.stderr.count("\n") == 1
 
-    def test_no_fusermount(self, ipnfs_binary, directory, scratch):
+    def test_no_fusermount(self, ipnfs_binary, directory):
         """A machine without fuse3 installed."""
         run("mount", "--bind", "/dev/null", "/usr/bin/fusermount3")
         try:
