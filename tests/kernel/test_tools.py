@@ -377,7 +377,7 @@ class TestCopying:
         assert sorted(os.listdir(copy / "lan")) == ["port", "ports"]
 
     def test_a_whole_mount_is_rebuilt_from_getfattr(self, mount, mount_with, net):
-        """README's back-up: the names by find, the options by getfattr."""
+        """A back-up: the names by the shell, the options by getfattr."""
         net("lan", mtu=99)
         net("wan", lossless=1)
         other = mount_with()
