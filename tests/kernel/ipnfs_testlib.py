@@ -7,10 +7,12 @@ condition, `Mount.until_blocked` for a process or thread to be blocked in the fi
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import os
 import select
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -50,6 +52,25 @@ def get_option(file, name):
 
 def set_option(file, name, value):
     os.setxattr(file, f"user.ipn.{name}", str(value).encode())
+
+
+# From <ipn/ipn.h>; struct ipn_attr is name, size, reserved, value.
+IPN_ATTR = struct.Struct("=64sII256s")
+IPN_IOC_GETATTR = 3 << 30 | IPN_ATTR.size << 16 | ord("N") << 8 | 1
+IPN_IOC_SETATTR = 1 << 30 | IPN_ATTR.size << 16 | ord("N") << 8 | 2
+
+
+def ioctl_get(node, name):
+    """An option of the node that is open here, whatever the permissions of its file."""
+    attribute = bytearray(IPN_ATTR.pack(name.encode(), 0, 0, b""))
+    fcntl.ioctl(node, IPN_IOC_GETATTR, attribute)
+    _, size, _, value = IPN_ATTR.unpack(attribute)
+    return value[:size].decode()
+
+
+def ioctl_set(node, name, value):
+    text = str(value).encode()
+    fcntl.ioctl(node, IPN_IOC_SETATTR, IPN_ATTR.pack(name.encode(), len(text), 0, text))
 
 
 def run(*argv, timeout=60, **options):

@@ -316,16 +316,29 @@ def test_a_network_with_nodes_is_not_removed_by_rmdir(net):
 # The mount
 
 
-def test_the_command_returns_when_the_tree_is_usable(ipnfs_binary, scratch):
-    mount_point = scratch / "mnt"
-    mount_point.mkdir()
+@pytest.fixture
+def mount_point(scratch):
+    """An empty directory, umounted at the end if the test has failed to."""
+    path = scratch / "mnt"
+    path.mkdir()
+    yield path
+    if mounted(str(path)):
+        run("umount", "-l", path)
 
+
+def test_the_command_returns_when_the_tree_is_usable(ipnfs_binary, mount_point):
     run(ipnfs_binary, "test", mount_point)
 
     (mount_point / "lan").mkdir()
     assert (mount_point / "lan" / "port").is_file()
     assert processes_with_argument(mount_point)
+
+
+def test_the_daemon_in_the_background_ends_with_the_umount(ipnfs_binary, mount_point):
+    run(ipnfs_binary, "test", mount_point)
+
     run("umount", mount_point)
+
     until(lambda: not processes_with_argument(mount_point), "the daemon has ended")
 
 

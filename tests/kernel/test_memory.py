@@ -86,16 +86,21 @@ def test_a_user_who_floods_a_lossy_network_leaves_room_for_others(mount_with, sp
     assert reader.read_all()[-1] == b"room for me"
 
 
-def test_a_user_who_waits_for_room_does_not_hold_others_up(mount_with, spawn):
+@pytest.mark.parametrize("where", ["on the same network", "on another network"])
+def test_a_user_who_waits_for_room_does_not_hold_others_up(mount_with, spawn, where):
     mount = mount_with(f"max_memory={MAX_MEMORY}")
-    lan = mount.net(mtu=65535, lossless=1, msgpoolsize=1000)
-    os.chmod(lan.port, 0o666)
-    writer, reader = lan.writer(), lan.reader()
-    mount.until_blocked(flood(spawn, lan))
+    flooded, other = (
+        mount.net(name, mtu=65535, lossless=1, msgpoolsize=1000) for name in ("flooded", "other")
+    )
+    os.chmod(flooded.port, 0o666)
+    flooded.reader()
+    mount.until_blocked(flood(spawn, flooded))
+    lan = flooded if where == "on the same network" else other
+    reader = lan.reader()
 
-    writer.write(b"room for me")
+    lan.writer().write(b"room for me")
 
-    assert b"room for me" in reader.read_all()
+    assert reader.read_all() == [b"room for me"]
 
 
 @pytest.mark.parametrize("lossless", [0, 1])

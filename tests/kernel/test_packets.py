@@ -118,9 +118,9 @@ def test_a_short_read_keeps_the_rest_for_the_next(net):
     lan = net("lan")
     writer, reader = lan.writer(), lan.reader()
     writer.write(b"abcdefgh")
-    writer.write(b"next")
+    writer.write(b"ijk")
 
-    assert [reader.read(3) for _ in range(4)] == [b"abc", b"def", b"gh", b"next"]
+    assert [reader.read(3) for _ in range(4)] == [b"abc", b"def", b"gh", b"ijk"]
     assert reader["truncated"] == "0"
 
 
@@ -173,6 +173,16 @@ def test_bash_reads_line_by_line(net, spawn, scratch):
     succeeded(spawn.shell('printf "one\\ntwo words\\n\\n" > "$port"', port=lan.port), reader)
 
     assert (scratch / "out").read_text() == "<one>\n<two words>\n<>\n"
+
+
+def test_appending_is_plain_sending(net):
+    lan = net("lan")
+    writer, reader = lan.writer(flags=os.O_APPEND), lan.reader()
+
+    for packet in (b"1", b"22", b"333"):
+        writer.write(packet)
+
+    assert reader.read_all() == [b"1", b"22", b"333"]
 
 
 def test_what_is_sent_after_the_open_is_received_before_the_first_read(net):

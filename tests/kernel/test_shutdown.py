@@ -6,20 +6,29 @@ import signal
 
 import pytest
 
-from ipnfs_testlib import Task, fails, fill, set_option
+from ipnfs_testlib import Task, fails, fill, ioctl_set, set_option
 
 
-@pytest.fixture(params=["on the descriptor", "on the file in ports"])
+def narrow_by_fsetxattr(node, _lan, role):
+    node["role"] = role
+
+
+def narrow_by_ioctl(node, _lan, role):
+    ioctl_set(node, "role", role)
+
+
+def narrow_from_outside(node, lan, role):
+    set_option(lan.node_path(node.number), "role", role)
+
+
+# In the kernel fsetxattr, and nothing else, waits for writes of the same descriptor.
+NEVER_WAITING = [narrow_by_ioctl, narrow_from_outside]
+
+
+@pytest.fixture(params=[narrow_by_fsetxattr, *NEVER_WAITING])
 def narrow(request):
-    """narrow(node, lan, role), by either of the two ways."""
-
-    def on_the_descriptor(node, _lan, role):
-        node["role"] = role
-
-    def on_the_file(node, lan, role):
-        set_option(lan.node_path(node.number), "role", role)
-
-    return on_the_descriptor if request.param == "on the descriptor" else on_the_file
+    """narrow(node, lan, role), by each of the ways."""
+    return request.param
 
 
 @pytest.fixture
@@ -121,6 +130,7 @@ def test_narrowing_ends_a_blocked_read(net, mount, narrow):
     assert reading.result() == b""
 
 
+@pytest.mark.parametrize("narrow", NEVER_WAITING)
 def test_narrowing_ends_a_blocked_write(net, mount, narrow):
     lan = net("lan", lossless=1, msgpoolsize=1)
     lan.reader()
@@ -135,15 +145,31 @@ def test_narrowing_ends_a_blocked_write(net, mount, narrow):
         writing.result()
 
 
-def test_narrowing_wakes_a_poll(net, mount, narrow):
+@pytest.mark.parametrize("role, awaited", [("writer", select.POLLIN), ("none", select.POLLPRI)])
+def test_narrowing_wakes_a_poll(net, mount, narrow, role, awaited):
     lan = net("lan")
     node = lan.both()
     poll = select.poll()
-    poll.register(node, select.POLLIN)
+    poll.register(node, awaited)
     polling = Task(poll.poll)
     mount.until_blocked(polling)
 
-    narrow(node, lan, "writer")
+    narrow(node, lan, role)
+
+    assert polling.result()
+
+
+def test_narrowing_wakes_a_poll_for_room(net, mount, narrow):
+    lan = net("lan", lossless=1, msgpoolsize=1)
+    lan.reader()
+    fill(lan)
+    node = lan.both()
+    poll = select.poll()
+    poll.register(node, select.POLLOUT)
+    polling = Task(poll.poll)
+    mount.until_blocked(polling)
+
+    narrow(node, lan, "reader")
 
     assert polling.result()
 

@@ -4,7 +4,7 @@ import errno
 import random
 import select
 
-from ipnfs_testlib import Task, fails, raw_write, until
+from ipnfs_testlib import Task, fails, raw_write
 
 
 def test_a_long_write_is_cut_at_the_mtu(net):
@@ -37,21 +37,26 @@ def test_a_large_read_does_not_wait_for_more_than_there_is(net):
 
     assert writer.write(data) == len(data)
 
-    assert reader.read(2 << 20) == data
+    assert Task(reader.read, 2 << 20).result() == data
+
+
+def received_until_done(task, reader):
+    """What the reader receives until the writing task has ended."""
+    received = bytearray()
+    while task.running() or reader.poll(select.POLLIN):
+        received += b"".join(reader.read_all())
+    return received
 
 
 def test_a_write_of_many_megabytes_arrives_whole(net):
     lan = net("lan", type="stream", lossless=1, mtu=65535)
-    writer, reader = lan.writer(blocking=True), lan.reader(blocking=True)
+    writer, reader = lan.writer(blocking=True), lan.reader()
     data = random.Random(1).randbytes(20 << 20)
 
     task = Task(writer.write, data)
-    received = bytearray()
-    while len(received) < len(data):
-        received += reader.read(3 << 20)
 
+    assert received_until_done(task, reader) == data
     assert task.result() == len(data)
-    assert received == data
 
 
 def test_a_write_that_finds_the_pool_full_midway_returns_what_was_taken(net):
@@ -71,11 +76,7 @@ def test_a_blocking_write_waits_until_all_is_taken(net, mount):
     task = Task(writer.write, bytes(1000))
     mount.until_blocked(task)
 
-    received = 0
-    while received < 1000:
-        until(lambda: reader.poll(select.POLLIN), "more has come")
-        received += len(reader.read())
-
+    assert len(received_until_done(task, reader)) == 1000
     assert task.result() == 1000
 
 
