@@ -11,6 +11,8 @@
 #include <new>
 #include <system_error>
 
+#include "fs/well_formed.h"
+
 namespace ipn::fs {
 namespace {
 
@@ -169,8 +171,8 @@ struct Session::Callbacks {
     }
     static void ioctl(fuse_req_t r, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
                       unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
-        call(r, &Filesystem::ioctl, node, command,
-             std::span(static_cast<const char*>(in), in_size), out_size);
+        call(r, &Filesystem::ioctl, node, command, std::span(static_cast<const char*>(in), in_size),
+             out_size);
     }
 
     static fuse_lowlevel_ops table() {
@@ -204,7 +206,9 @@ struct Session::Callbacks {
     }
 };
 
-void Session::Free::operator()(void* pointer) const { std::free(pointer); }
+void Session::Free::operator()(void* pointer) const {
+    std::free(pointer);
+}
 
 Session::Session(Filesystem& filesystem, const std::string& fuse_options,
                  std::function<void(Protocol)> ready)
@@ -225,7 +229,9 @@ Session::Session(Filesystem& filesystem, const std::string& fuse_options,
     if (!session_) throw std::system_error(EINVAL, std::generic_category(), said.words());
 }
 
-Session::~Session() { unmount(); }
+Session::~Session() {
+    unmount();
+}
 
 core::Result<void> Session::mount(const std::string& directory) {
     CapturedStderr said;
@@ -239,7 +245,9 @@ core::Result<void> Session::mount(const std::string& directory) {
 void Session::attach(int fd) {
     fuse_custom_io io{};
     io.read = [](int from, void* to, std::size_t size, void*) { return ::read(from, to, size); };
-    io.writev = [](int to, iovec* vectors, int count, void*) { return ::writev(to, vectors, count); };
+    io.writev = [](int to, iovec* vectors, int count, void*) {
+        return ::writev(to, vectors, count);
+    };
     const int result = fuse_session_custom_io(session_.get(), &io, fd);
     IPN_CHECK(result == 0);
     take_over(fd);
@@ -264,11 +272,15 @@ Session::Handled Session::handle_one() {
     }
     if (length == 0) return Handled::ended;  // a socket whose other end closed
     switch (errno) {
-        case EAGAIN: return Handled::nothing;
+        case EAGAIN:
+            return Handled::nothing;
         case EINTR:
-        case ENOENT: return Handled::request;  // interrupted before we got it: look for the next
-        case ENODEV: return Handled::ended;
-        default: throw std::system_error(errno, std::generic_category(), "reading from /dev/fuse");
+        case ENOENT:
+            return Handled::request;  // interrupted before we got it: look for the next
+        case ENODEV:
+            return Handled::ended;
+        default:
+            throw std::system_error(errno, std::generic_category(), "reading from /dev/fuse");
     }
 }
 
@@ -279,14 +291,25 @@ void Session::handle(std::size_t length) {
     const std::size_t rest = length - sizeof header;
     try {
         switch (header.opcode) {
-            case FUSE_READ: return handle_read(header, arguments, rest);
-            case FUSE_WRITE: return handle_write(header, arguments, rest);
-            case FUSE_POLL: return handle_poll(header, arguments, rest);
-            case FUSE_INTERRUPT: return handle_interrupt(arguments, rest);
-            default: break;
+            case FUSE_READ:
+                return handle_read(header, arguments, rest);
+            case FUSE_WRITE:
+                return handle_write(header, arguments, rest);
+            case FUSE_POLL:
+                return handle_poll(header, arguments, rest);
+            case FUSE_INTERRUPT:
+                return handle_interrupt(arguments, rest);
+            default:
+                break;
         }
     } catch (const std::bad_alloc&) {
         return;  // the request has answered for itself
+    }
+    const Form form = form_of(header, {arguments, rest});
+    if (form != Form::good) {
+        if (wants_answer(header))
+            channel_.error(header.unique, form == Form::bad ? EINVAL : ENOSYS);
+        return;
     }
     fuse_buf buffer{};
     buffer.size = length;
@@ -313,8 +336,9 @@ void Session::handle_write(const fuse_in_header& header, const std::byte* argume
         return channel_.error(header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
     if (file == nullptr) return channel_.error(header.unique, EBADF);
-    // Each call begins at 0 (FOPEN_STREAM), so that more means that the kernel goes on with a write that
-    // it had to cut; except with O_APPEND, where it begins at whatever size the kernel believes in.
+    // Each call begins at 0 (FOPEN_STREAM), so that more means that the kernel goes on with a write
+    // that it had to cut; except with O_APPEND, where it begins at whatever size the kernel
+    // believes in.
     const bool appends = (in.flags & O_APPEND) != 0;
     file->write({.request = LaneRequest(channel_, header.unique),
                  .offset = appends ? 0 : in.offset,

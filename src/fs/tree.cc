@@ -94,21 +94,30 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::gone:
         case Kind::version:
         case Kind::port:
-        case Kind::numbered: return {};
+        case Kind::numbered:
+            return {};
     }
     return {};
 }
 
 Ownership* Filesystem::ownership(const Place& place) {
     switch (place.kind) {
-        case Kind::gone: return nullptr;
-        case Kind::root: return &root_;
-        case Kind::mount: return &mount_;
-        case Kind::version: return &version_file_;
-        case Kind::network: return &place.network->directory;
-        case Kind::ports: return &place.network->ports_directory;
-        case Kind::port: return &place.network->port_file;
-        case Kind::numbered: break;
+        case Kind::gone:
+            return nullptr;
+        case Kind::root:
+            return &root_;
+        case Kind::mount:
+            return &mount_;
+        case Kind::version:
+            return &version_file_;
+        case Kind::network:
+            return &place.network->directory;
+        case Kind::ports:
+            return &place.network->ports_directory;
+        case Kind::port:
+            return &place.network->port_file;
+        case Kind::numbered:
+            break;
     }
     if (core::Reservation* kept = place.network->reservation(place.number)) return &kept->file;
     if (core::Node* node = place.network->node_at(place.number)) return &node->file;
@@ -185,10 +194,11 @@ void Filesystem::setattr(Request request, fuse_ino_t node, const struct stat& wa
     Change change{[this, node, before] {
         if (Ownership* still = ownership(inodes_.find(node))) *still = before;
     }};
-    commit(std::move(request), Inodes::shown(place), std::move(change), [this, node](Request& answer) {
-        const core::AssumeLoop here;
-        getattr(std::move(answer), node);
-    });
+    commit(std::move(request), Inodes::shown(place), std::move(change),
+           [this, node](Request& answer) {
+               const core::AssumeLoop here;
+               getattr(std::move(answer), node);
+           });
 }
 
 void Filesystem::statfs(Request request) {
@@ -223,11 +233,12 @@ void Filesystem::mkdir(Request request, fuse_ino_t parent, std::string_view name
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) registry_.destroy(*network);
     }};
-    commit(std::move(request), Inodes::shown(where), std::move(change), [this, id](Request& answer) {
-        Network* network = registry_.find(id);
-        if (network == nullptr) return answer.error(ENOENT);
-        answer.entry(entry_for({.kind = Kind::network, .network = network}));
-    });
+    commit(std::move(request), Inodes::shown(where), std::move(change),
+           [this, id](Request& answer) {
+               Network* network = registry_.find(id);
+               if (network == nullptr) return answer.error(ENOENT);
+               answer.entry(entry_for({.kind = Kind::network, .network = network}));
+           });
 }
 
 void Filesystem::rmdir(Request request, fuse_ino_t parent, std::string_view name) {
@@ -243,11 +254,12 @@ void Filesystem::rmdir(Request request, fuse_ino_t parent, std::string_view name
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) registry_.restore_name(*network);
     }};
-    commit(std::move(request), Inodes::shown(where), std::move(change), [this, id](Request& answer) {
-        const core::AssumeLoop here;
-        if (Network* network = registry_.find(id)) registry_.destroy(*network);
-        answer.ok();
-    });
+    commit(std::move(request), Inodes::shown(where), std::move(change),
+           [this, id](Request& answer) {
+               const core::AssumeLoop here;
+               if (Network* network = registry_.find(id)) registry_.destroy(*network);
+               answer.ok();
+           });
 }
 
 void Filesystem::rename(Request request, fuse_ino_t parent, std::string_view name,
@@ -271,7 +283,8 @@ void Filesystem::rename(Request request, fuse_ino_t parent, std::string_view nam
         if (Network* network = registry_.find(id))
             static_cast<void>(registry_.rename(*network, before));
     }};
-    commit(std::move(request), Inodes::shown(place), std::move(change), [](Request& answer) { answer.ok(); });
+    commit(std::move(request), Inodes::shown(place), std::move(change),
+           [](Request& answer) { answer.ok(); });
 }
 
 // ---- what is made inside a network
@@ -298,13 +311,13 @@ void Filesystem::mknod(Request request, fuse_ino_t parent, std::string_view name
     Place place;
     auto reserved = reserve(where, name, request.caller(), mode, place);
     if (!reserved) return refuse(request, where, reserved.error());
-    commit(std::move(request), Inodes::shown(where), std::move(*reserved),
-           [this, id = place.network->id(), number = place.number](Request& answer) {
-               Network* network = registry_.find(id);
-               if (network == nullptr) return answer.error(ENOENT);
-               answer.entry(
-                   entry_for({.kind = Kind::numbered, .network = network, .number = number}));
-           });
+    commit(
+        std::move(request), Inodes::shown(where), std::move(*reserved),
+        [this, id = place.network->id(), number = place.number](Request& answer) {
+            Network* network = registry_.find(id);
+            if (network == nullptr) return answer.error(ENOENT);
+            answer.entry(entry_for({.kind = Kind::numbered, .network = network, .number = number}));
+        });
 }
 
 void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view name) {
@@ -318,8 +331,9 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
     if (place.kind != Kind::numbered) return refuse(request, place, kNotMade);
     if (is_recursive_removal(caller, place)) {
         return refuse(request, place,
-                      {EPERM, "removing a network with all that is in it disconnects nobody; rmdir "
-                              "it when its nodes have left, or end it: user.ipn.state down"});
+                      {EPERM,
+                       "removing a network with all that is in it disconnects nobody; rmdir "
+                       "it when its nodes have left, or end it: user.ipn.state down"});
     }
 
     Network& network = *place.network;
@@ -338,7 +352,8 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
             still->reservation(number)->description = kept.description;
         };
     }
-    commit(std::move(request), Inodes::shown(place), std::move(change), [](Request& answer) { answer.ok(); });
+    commit(std::move(request), Inodes::shown(place), std::move(change),
+           [](Request& answer) { answer.ok(); });
 }
 
 // rm -r goes on after what it cannot remove. It tries `port` first, and what the same process then
@@ -373,7 +388,9 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kMountName, S_IFDIR);
             for (const auto& [name, network] : registry_.by_name()) add(name, S_IFDIR);
             break;
-        case Kind::mount: add(kVersionName, S_IFREG); break;
+        case Kind::mount:
+            add(kVersionName, S_IFREG);
+            break;
         case Kind::network:
             add(kPortName, S_IFCHR);
             add(kPortsName, S_IFDIR);
@@ -387,7 +404,8 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::gone:
         case Kind::version:
         case Kind::port:
-        case Kind::numbered: return request.error(ENOTDIR);
+        case Kind::numbered:
+            return request.error(ENOTDIR);
     }
     const std::uint64_t handle = directories_.insert(std::move(listing));
     if (!request.opened({.fh = handle, .open_flags = 0, .padding = 0})) directories_.erase(handle);
@@ -396,6 +414,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
 void Filesystem::readdir(Request request, std::uint64_t handle, std::size_t size, off_t offset) {
     const Directory* directory = directories_.find(handle);
     if (directory == nullptr) return request.error(EBADF);
+    size = std::min(size, Channel::kDataMax);
     std::vector<char> reply(size);
     std::size_t used = 0;
     for (auto next = static_cast<std::size_t>(offset); next < directory->entries.size(); ++next) {
