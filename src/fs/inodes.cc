@@ -2,6 +2,7 @@
 
 #include <linux/fuse.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace ipn::fs {
@@ -36,9 +37,12 @@ Place Inodes::find(std::uint64_t id) const {
             if (rest == kMount) return {.kind = Place::Kind::mount};
             if (rest == kVersion) return {.kind = Place::Kind::version};
             return {};
-        case Space::network: return in_network(Place::Kind::network, rest);
-        case Space::ports: return in_network(Place::Kind::ports, rest);
-        case Space::fresh: break;
+        case Space::network:
+            return in_network(Place::Kind::network, rest);
+        case Space::ports:
+            return in_network(Place::Kind::ports, rest);
+        case Space::fresh:
+            break;
     }
     const Fresh* fresh = fresh_.find(rest);
     if (fresh == nullptr) return {};
@@ -50,14 +54,20 @@ Place Inodes::find(std::uint64_t id) const {
 
 std::uint64_t Inodes::stable(const Place& place) {
     switch (place.kind) {
-        case Place::Kind::root: return node_id(Space::fixed, kRoot);
-        case Place::Kind::mount: return node_id(Space::fixed, kMount);
-        case Place::Kind::version: return node_id(Space::fixed, kVersion);
-        case Place::Kind::network: return node_id(Space::network, place.network->id());
-        case Place::Kind::ports: return node_id(Space::ports, place.network->id());
+        case Place::Kind::root:
+            return node_id(Space::fixed, kRoot);
+        case Place::Kind::mount:
+            return node_id(Space::fixed, kMount);
+        case Place::Kind::version:
+            return node_id(Space::fixed, kVersion);
+        case Place::Kind::network:
+            return node_id(Space::network, place.network->id());
+        case Place::Kind::ports:
+            return node_id(Space::ports, place.network->id());
         case Place::Kind::port:
         case Place::Kind::numbered:
-        case Place::Kind::gone: break;
+        case Place::Kind::gone:
+            break;
     }
     IPN_CHECK(false);
     return 0;
@@ -77,8 +87,7 @@ void Inodes::forget(std::uint64_t id, std::uint64_t lookups) {
     if (static_cast<Space>(id >> kSpaceShift) != Space::fresh) return;
     Fresh* fresh = fresh_.find(id & kRest);
     if (fresh == nullptr) return;
-    IPN_CHECK(lookups <= fresh->lookups);
-    fresh->lookups -= lookups;
+    fresh->lookups -= std::min(lookups, fresh->lookups);
     if (fresh->lookups == 0) fresh_.erase(id & kRest);
 }
 
@@ -94,14 +103,22 @@ std::uint64_t Inodes::shown(const Place& place) {
     constexpr std::uint64_t kPorts = core::PortSet::kSize;
     const std::uint64_t range = place.network == nullptr ? 0 : place.network->id() << kRangeShift;
     switch (place.kind) {
-        case Place::Kind::gone: return 0;
-        case Place::Kind::root: return kRoot;
-        case Place::Kind::mount: return kMount;
-        case Place::Kind::version: return kVersion;
-        case Place::Kind::network: return range;
-        case Place::Kind::port: return range + 1;
-        case Place::Kind::ports: return range + 2;
-        case Place::Kind::numbered: return range + kPorts + place.number;
+        case Place::Kind::gone:
+            return 0;
+        case Place::Kind::root:
+            return kRoot;
+        case Place::Kind::mount:
+            return kMount;
+        case Place::Kind::version:
+            return kVersion;
+        case Place::Kind::network:
+            return range;
+        case Place::Kind::port:
+            return range + 1;
+        case Place::Kind::ports:
+            return range + 2;
+        case Place::Kind::numbered:
+            return range + kPorts + place.number;
     }
     return 0;
 }
