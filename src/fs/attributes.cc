@@ -22,22 +22,23 @@ struct Port {
     Node* node;
     core::Reservation* reservation;
     std::uint32_t number;
+    Network* network;
 };
 
 Port port_at(const Place& place) {
     if (place.open != nullptr) {
         Node& node = place.open->node();
-        return {&node, nullptr, node.number()};
+        return {&node, nullptr, node.number(), place.network};
     }
-    if (place.kind != Place::Kind::numbered) return {nullptr, nullptr, 0};
+    if (place.kind != Place::Kind::numbered) return {nullptr, nullptr, 0, nullptr};
     return {place.network->node_at(place.number), place.network->reservation(place.number),
-            place.number};
+            place.number, place.network};
 }
 
 using Set = Result<Change> (*)(const Port& port, std::string_view value);
 
-// A node's attributes, all in one table. Those of a reserved port that nobody uses are the ones that
-// need no node.
+// A node's attributes, all in one table. Those of a reserved port that nobody uses are the ones
+// that need no node.
 struct NodeAttribute {
     std::string_view name;
     Result<std::string> (*get)(const Port& port);
@@ -62,23 +63,24 @@ Result<std::string> description(const Port& port) {
 
 Result<Change> set_description(const Port& port, std::string_view value) {
     const core::AssumeLoop here;
-    const std::string before = *description(port);
+    std::string before = *description(port);
     if (port.node != nullptr) {
-        Network& network = port.node->network();
-        auto set = port.node->set_description(value);
-        if (!set) return tl::unexpected(std::move(set.error()));
-        return Change{[&registry = network.registry(), id = network.id(),
-                       number = port.number, before] {
-            const core::AssumeLoop loop;
-            Network* still = registry.find(id);
-            Node* node = still == nullptr ? nullptr : still->node_at(number);
-            if (node != nullptr) static_cast<void>(node->set_description(before));
-        }};
+        if (auto set = port.node->set_description(value); !set)
+            return tl::unexpected(std::move(set.error()));
+    } else {
+        if (auto valid = Node::check_description(value); !valid)
+            return tl::unexpected(std::move(valid.error()));
+        port.reservation->description = value;
     }
-    auto valid = Node::check_description(value);
-    if (!valid) return tl::unexpected(std::move(valid.error()));
-    port.reservation->description = value;
-    return Change{};
+    return Change{[&registry = port.network->registry(), id = port.network->id(), node = port.node,
+                   number = port.number, before = std::move(before)] {
+        const core::AssumeLoop loop;
+        Network* still = registry.find(id);
+        if (still == nullptr) return;
+        if (core::Reservation* kept = still->reservation(number)) kept->description = before;
+        if (node != nullptr && still->node_at(number) == node)
+            static_cast<void>(node->set_description(before));
+    }};
 }
 
 Result<std::string> role(const Port& port) {
@@ -155,7 +157,9 @@ constexpr std::string_view kDown = "down";
 auto unknown_to_write(std::string_view name) {
     return fail(EOPNOTSUPP, "there is no attribute " + core::quoted(name) + " here");
 }
-auto unknown_to_read() { return fail(ENODATA, "there is no such attribute here"); }
+auto unknown_to_read() {
+    return fail(ENODATA, "there is no such attribute here");
+}
 
 bool has_options(const Place& place) {
     return place.kind == Place::Kind::root || place.kind == Place::Kind::network;
@@ -165,15 +169,15 @@ bool has_options(const Place& place) {
 
 Result<std::string> Attributes::get(const Place& place, std::string_view name) const {
     if (has_options(place)) {
-        const core::NetworkOptions& values = place.kind == Place::Kind::root
-                                                 ? registry_.defaults()
-                                                 : place.network->options();
+        const core::NetworkOptions& values =
+            place.kind == Place::Kind::root ? registry_.defaults() : place.network->options();
         if (const core::Option* option = core::find_option(name)) return option->show(values);
     }
     if (place.kind == Place::Kind::network) {
         if (const Fact* fact = find_fact(name)) return fact->get(*place.network);
         if (name == kState)
-            return std::string(place.network->state() == Network::State::up ? kUp : "shutting-down");
+            return std::string(place.network->state() == Network::State::up ? kUp
+                                                                            : "shutting-down");
     }
     const Port port = port_at(place);
     if (port.node == nullptr && port.reservation == nullptr) return unknown_to_read();
@@ -201,9 +205,9 @@ Result<Change> Attributes::reset(const Place& place, std::string_view name) {
     if (has_options(place)) {
         if (const core::Option* option = core::find_option(name)) {
             const core::NetworkOptions built_in;
-            return set_option(place, *option,
-                              option->show(place.kind == Place::Kind::root ? built_in
-                                                                          : registry_.defaults()));
+            return set_option(
+                place, *option,
+                option->show(place.kind == Place::Kind::root ? built_in : registry_.defaults()));
         }
     }
     if (name == "descr") return set(place, name, "");
@@ -227,9 +231,9 @@ std::vector<std::string_view> Attributes::list(const Place& place) const {
 Result<Change> Attributes::set_option(const Place& place, const core::Option& option,
                                       std::string_view value) {
     const bool root = place.kind == Place::Kind::root;
-    const std::string before =
-        option.show(root ? registry_.defaults() : place.network->options());
-    auto set = root ? registry_.set_default(option, value) : place.network->set_option(option, value);
+    const std::string before = option.show(root ? registry_.defaults() : place.network->options());
+    auto set =
+        root ? registry_.set_default(option, value) : place.network->set_option(option, value);
     if (!set) return tl::unexpected(std::move(set.error()));
     if (root) {
         return Change{[this, &option, before] {
