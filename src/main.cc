@@ -3,8 +3,8 @@
 // The loop, which everything of the daemon runs on:
 //   - a request from the kernel is handled as soon as it is there;
 //   - while there is none, one piece of deferred work at a time is done (deliveries, waiting
-//     writers), looking for requests in between; see core/work.h for what happens when requests never
-//     cease;
+//     writers), looking for requests in between; see core/work.h for what happens when requests
+//     never cease;
 //   - when there is nothing to do, it sleeps in io_uring until a request, a signal or a timer.
 
 #include <fcntl.h>
@@ -163,7 +163,9 @@ class Daemon {
         IPN_CHECK(added);
     }
 
-    ipn::core::Result<void> mount(const std::string& directory) { return session_.mount(directory); }
+    ipn::core::Result<void> mount(const std::string& directory) {
+        return session_.mount(directory);
+    }
 
     void run() {
         for (;;) {
@@ -172,9 +174,12 @@ class Daemon {
             if (ring_.pending()) ring_.turn(std::chrono::nanoseconds(0));
             if (signals_.came()) return;
             switch (session_.handle_one()) {
-                case Session::Handled::ended: return;
-                case Session::Handled::request: continue;
-                case Session::Handled::nothing: break;
+                case Session::Handled::ended:
+                    return;
+                case Session::Handled::request:
+                    continue;
+                case Session::Handled::nothing:
+                    break;
             }
             if (!registry_.work().empty())
                 registry_.work().run_one();
@@ -255,8 +260,8 @@ void start_log(const MountOptions& options, bool foreground) {
         log->set_pattern("ipnfs: %l: %v");
     } else {
         log = std::make_shared<spdlog::logger>(
-            "ipnfs", std::make_shared<spdlog::sinks::syslog_sink_st>("ipnfs", LOG_PID, LOG_DAEMON,
-                                                                     false));
+            "ipnfs",
+            std::make_shared<spdlog::sinks::syslog_sink_st>("ipnfs", LOG_PID, LOG_DAEMON, false));
     }
     constexpr std::array kLevels{spdlog::level::err, spdlog::level::warn, spdlog::level::info,
                                  spdlog::level::debug};
@@ -337,9 +342,9 @@ int serve_in_background(const CommandLine& line, const MountOptions& options) {
     if (read(ready[0], &byte, 1) == 1) return kSuccess;
     int status = 0;
     waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status)
-                             : complain(kSystem, fmt::format("the daemon died of signal {}",
-                                                             WTERMSIG(status)));
+    return WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : complain(kSystem, fmt::format("the daemon died of signal {}", WTERMSIG(status)));
 }
 
 // The mount point, absolute, since the daemon leaves its directory.

@@ -16,5 +16,6 @@ namespace ipn::core {
 
 }  // namespace ipn::core
 
-#define IPN_CHECK(condition) \
-    (static_cast<bool>(condition) ? void(0) : ::ipn::core::check_failed(#condition, __FILE__, __LINE__))
+#define IPN_CHECK(condition)                \
+    (static_cast<bool>(condition) ? void(0) \
+                                  : ::ipn::core::check_failed(#condition, __FILE__, __LINE__))

@@ -1,10 +1,9 @@
 // Commit: the one gate through which every change that must last is acknowledged.
 //
 // A handler first makes the change in memory, then hands it over with the way to undo it and with
-// what is to happen when it is safe; the caller is answered only then. Changes that come while others
-// are being saved are saved together. Nothing on the loop waits: finished() may come much later, or
-// within submit().
-// Threads: the loop only.
+// what is to happen when it is safe; the caller is answered only then. Changes that come while
+// others are being saved are saved together. Nothing on the loop waits: finished() may come much
+// later, or within submit(). Threads: the loop only.
 #pragma once
 
 #include <functional>
@@ -15,7 +14,8 @@
 
 namespace ipn::core {
 
-// How to undo what was done in memory, if it could not be made to last; empty if there is nothing to.
+// How to undo what was done in memory, if it could not be made to last; empty if there is nothing
+// to.
 struct Change {
     std::function<void()> undo;
 };

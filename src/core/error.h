@@ -17,8 +17,9 @@
 namespace ipn::core {
 
 struct Error {
-    int code;           // an errno value, 1..511
-    std::string words;  // one sentence without a final stop; names what was wrong and what would be right
+    int code;  // an errno value, 1..511
+    std::string
+        words;  // one sentence without a final stop; names what was wrong and what would be right
 };
 
 template <typename T>

@@ -3,10 +3,10 @@
 // Lifecycle: one per mount. An Account belongs to one user id and lives while something is charged
 // to it or somebody holds it (AccountRef).
 // Limits: `limit` bytes in all, half of it for one user id: one user's stopped readers cannot take
-// the others' memory. Writes that wait for room must hold their data somewhere even when the limit is
-// reached. That is counted apart, since a packet that could only be had when they have gone would
-// never be: one eighth of the limit for each user id, one quarter in all.
-// Threads: the loop only. Not done: it allocates nothing, it only counts.
+// the others' memory. Writes that wait for room must hold their data somewhere even when the limit
+// is reached. That is counted apart, since a packet that could only be had when they have gone
+// would never be: one eighth of the limit for each user id, one quarter in all. Threads: the loop
+// only. Not done: it allocates nothing, it only counts.
 #pragma once
 
 #include <array>
@@ -111,11 +111,12 @@ class Memory {
     using Use = std::size_t;
     using Uses = std::array<Use, 2>;
 
-    static constexpr std::size_t index(Purpose purpose) { return static_cast<std::size_t>(purpose); }
+    static constexpr std::size_t index(Purpose purpose) {
+        return static_cast<std::size_t>(purpose);
+    }
 
     void forget_if_idle(const Account& account) {
-        if (account.use_ == Uses{} && account.holders_ == 0)
-            accounts_.erase(account.uid_);
+        if (account.use_ == Uses{} && account.holders_ == 0) accounts_.erase(account.uid_);
     }
 
     const std::size_t limit_;

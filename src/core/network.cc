@@ -9,9 +9,15 @@
 namespace ipn::core {
 namespace {
 
-ipn_net* handle(Network& network) { return reinterpret_cast<ipn_net*>(&network); }
-ipn_port* handle(Node& node) { return reinterpret_cast<ipn_port*>(&node); }
-ipn_msg* handle(Packet& packet) { return reinterpret_cast<ipn_msg*>(&packet); }
+ipn_net* handle(Network& network) {
+    return reinterpret_cast<ipn_net*>(&network);
+}
+ipn_port* handle(Node& node) {
+    return reinterpret_cast<ipn_port*>(&node);
+}
+ipn_msg* handle(Packet& packet) {
+    return reinterpret_cast<ipn_msg*>(&packet);
+}
 
 // Makes room for one more element, so that the push_back that follows cannot fail.
 template <typename T>
@@ -255,7 +261,8 @@ Result<std::uint32_t> Network::free_port(std::uint32_t wanted) const {
         return fail(EADDRNOTAVAIL, "no port is free: all " + numnodes + " are in use or reserved");
     }
     if (wanted >= options_.numnodes)
-        return fail(EADDRNOTAVAIL, "there are only ports 0 to numnodes - 1, and numnodes is " + numnodes);
+        return fail(EADDRNOTAVAIL,
+                    "there are only ports 0 to numnodes - 1, and numnodes is " + numnodes);
     if (node_at(wanted) != nullptr)
         return fail(EADDRINUSE, "port " + std::to_string(wanted) + " is in use");
     return wanted;
@@ -307,9 +314,13 @@ Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
     return Send::done;
 }
 
-bool Network::has_room() const { return gate_open_ && !(options_.lossless && full()); }
+bool Network::has_room() const {
+    return gate_open_ && !(options_.lossless && full());
+}
 
-bool Network::would_block(const Node&) const { return !waiters_.empty() || !has_room(); }
+bool Network::would_block(const Node&) const {
+    return !waiters_.empty() || !has_room();
+}
 
 int Network::dispatch(Node& from, Packet& packet, int depth) {
     const PolicyCall call(*this);
@@ -336,8 +347,7 @@ void Network::run_injected() {
     for (std::size_t next = 0; next < injected_.size(); ++next) {
         const Injected item = injected_[next];
         Node* from = node_at(item.from);
-        if (from != nullptr)
-            policy_->handlemsg(handle(*from), handle(*item.packet), item.depth);
+        if (from != nullptr) policy_->handlemsg(handle(*from), handle(*item.packet), item.depth);
     }
     injected_.clear();
     --policy_calls_;
@@ -404,8 +414,8 @@ void Network::packet_left(bool was_oldest) {
 // Option stall_timeout_ms. The timer is not armed anew for every packet: when it expires early, it
 // waits for the rest.
 void Network::watch_for_stall() {
-    const bool stalled = options_.stall_timeout_ms != 0 && options_.lossless && !waiters_.empty() &&
-                         full();
+    const bool stalled =
+        options_.stall_timeout_ms != 0 && options_.lossless && !waiters_.empty() && full();
     if (!stalled) return;
     if (!stalled_since_) stalled_since_ = registry_.clock().now();
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
@@ -438,7 +448,8 @@ Result<void> Network::set_option(const Option& option, std::string_view text) {
     if (wanted == options_) return {};
     if (state_ != State::up) return fail(EPIPE, "the network is shutting down");
     if (option.when == Option::When::unconnected && nodes_ > 0) {
-        return fail(EBUSY, std::string(option.name) + " can only change while no node is connected, and " +
+        return fail(EBUSY, std::string(option.name) +
+                               " can only change while no node is connected, and " +
                                std::to_string(nodes_) + " are");
     }
     return apply(wanted);

@@ -1,5 +1,5 @@
-// Network: one IPN network. It knows its nodes, takes their packets in, hands them to its policy and
-// holds writers up while there is no room.
+// Network: one IPN network. It knows its nodes, takes their packets in, hands them to its policy
+// and holds writers up while there is no room.
 //
 // Lifecycle: made by Registry::create(); up until shut_down(); then shutting down until the last
 // node has left, and then destroyed by the registry. An ephemeral network goes with its last node.
@@ -12,8 +12,8 @@
 //  (2) writers that wait, for whatever reason, stand in one line, and none is overtaken;
 //  (3) nothing here calls an Endpoint in the middle of a dispatch: wake-ups are Work;
 //  (4) every change either happens whole or not at all.
-// Threads: the loop only. Not done: files, permissions (Ownership is only kept here), time-outs other
-// than stall_timeout_ms.
+// Threads: the loop only. Not done: files, permissions (Ownership is only kept here), time-outs
+// other than stall_timeout_ms.
 #pragma once
 
 #include <cstddef>
@@ -66,17 +66,18 @@ class Network final : private Work, private Backlog::Owner {
 
     enum class Send : std::uint8_t {
         done,
-        would_block,   // lossless and full, or before minreaders
-        too_long,      // longer than the MTU, type packet
-        never_fits,    // a single packet that max_memory can never hold
-        closed,        // no writer any more, or the network is shutting down
-        reset,         // the node was cut
-        refused,       // by the policy, with `error`
+        would_block,  // lossless and full, or before minreaders
+        too_long,     // longer than the MTU, type packet
+        never_fits,   // a single packet that max_memory can never hold
+        closed,       // no writer any more, or the network is shutting down
+        reset,        // the node was cut
+        refused,      // by the policy, with `error`
     };
     struct Sent {
         Send outcome = Send::done;
-        std::size_t taken = 0;  // bytes; with type stream perhaps some although the outcome is not done
-        int error = 0;          // errno value, for refused
+        std::size_t taken =
+            0;          // bytes; with type stream perhaps some although the outcome is not done
+        int error = 0;  // errno value, for refused
     };
 
     struct JoinRequest {
@@ -116,10 +117,10 @@ class Network final : private Work, private Backlog::Owner {
 
     // ---- packets
 
-    // Sends `data`: one packet, or with type stream as many as it takes. `waiter`: set if this is the
-    // head of the line trying again; anybody else waits behind those who wait.
-    Sent send(Node& from, std::span<const std::byte> data, const SendWaiter* waiter = nullptr)
-        IPN_ON_LOOP;
+    // Sends `data`: one packet, or with type stream as many as it takes. `waiter`: set if this is
+    // the head of the line trying again; anybody else waits behind those who wait.
+    Sent send(Node& from, std::span<const std::byte> data,
+              const SendWaiter* waiter = nullptr) IPN_ON_LOOP;
     // Joins the line of those who wait for room.
     void wait(SendWaiter& waiter) IPN_ON_LOOP;
     void stop_waiting(SendWaiter& waiter) IPN_ON_LOOP;
@@ -139,8 +140,8 @@ class Network final : private Work, private Backlog::Owner {
     // ---- options
 
     const NetworkOptions& options() const { return options_; }
-    // EINVAL bad value, EBUSY not while nodes are connected, EADDRINUSE numnodes below a port in use,
-    // and what the policy says.
+    // EINVAL bad value, EBUSY not while nodes are connected, EADDRINUSE numnodes below a port in
+    // use, and what the policy says.
     Result<void> set_option(const Option& option, std::string_view text) IPN_ON_LOOP;
 
     // ---- facts
@@ -175,14 +176,15 @@ class Network final : private Work, private Backlog::Owner {
     Result<void> apply(const NetworkOptions& wanted) IPN_ON_LOOP;
     Result<void> rebind(const std::string& policy) IPN_ON_LOOP;
     Result<void> resize(std::uint32_t numnodes) IPN_ON_LOOP;
-    Send send_one(Node& from, std::span<const std::byte> data, const SendWaiter* waiter, int& error)
-        IPN_ON_LOOP;
+    Send send_one(Node& from, std::span<const std::byte> data, const SendWaiter* waiter,
+                  int& error) IPN_ON_LOOP;
     bool has_room() const;
     int dispatch(Node& from, Packet& packet, int depth) IPN_ON_LOOP;
     void run_injected() IPN_ON_LOOP;
     Result<std::uint32_t> choose_port(Node& node, std::uint32_t wanted) IPN_ON_LOOP;
 
-    // Counts the node among the readers and writers, or no longer. The caller made room in readers_.
+    // Counts the node among the readers and writers, or no longer. The caller made room in
+    // readers_.
     void enlist(Node& node, Role role) IPN_ON_LOOP;
     void dismiss(Node& node, Role role) IPN_ON_LOOP;
     void narrow(Node& node, Role role) IPN_ON_LOOP;

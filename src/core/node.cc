@@ -8,22 +8,29 @@ namespace ipn::core {
 
 const char* to_string(Role role) {
     switch (role) {
-        case Role::none: return "none";
-        case Role::reader: return "reader";
-        case Role::writer: return "writer";
-        case Role::both: return "both";
+        case Role::none:
+            return "none";
+        case Role::reader:
+            return "reader";
+        case Role::writer:
+            return "writer";
+        case Role::both:
+            return "both";
     }
     return "";
 }
 
 const char* to_string(NodeKind kind) {
     switch (kind) {
-        case NodeKind::file: return "file";
+        case NodeKind::file:
+            return "file";
     }
     return "";
 }
 
-Node::~Node() { IPN_CHECK(network_ == nullptr); }
+Node::~Node() {
+    IPN_CHECK(network_ == nullptr);
+}
 
 Node::Received Node::receive(std::uint32_t space) {
     IPN_CHECK(state_ != State::detached && space > 0);
@@ -94,8 +101,10 @@ Result<void> Node::narrow(Role role) {
 Result<void> Node::check_description(std::string_view text) {
     constexpr std::size_t kLengthMax = 127;
     if (text.size() > kLengthMax)
-        return fail(EINVAL, "a description has at most 127 bytes, not " + std::to_string(text.size()));
-    if (!is_text(text)) return fail(EINVAL, "a description is UTF-8 text without control characters");
+        return fail(EINVAL,
+                    "a description has at most 127 bytes, not " + std::to_string(text.size()));
+    if (!is_text(text))
+        return fail(EINVAL, "a description is UTF-8 text without control characters");
     return {};
 }
 
@@ -103,7 +112,8 @@ Result<void> Node::set_description(std::string_view text) {
     if (auto valid = check_description(text); !valid) return valid;
     std::string copy(text);
     if (state_ == State::connected)
-        if (Reservation* reservation = network_->reservation(number_)) reservation->description = copy;
+        if (Reservation* reservation = network_->reservation(number_))
+            reservation->description = copy;
     description_ = std::move(copy);
     return {};
 }

@@ -8,9 +8,8 @@
 //   cut    disconnected from outside (removed, or stalled for too long): ECONNRESET at once;
 // and at last Network::leave(), which every node that joined must do before it is destroyed.
 // Invariants: (1) only a connected reader's queue grows; (2) a node that never reads is never sent
-// packets; (3) a lossy node's queue holds at most msgpoolsize packets, a lossless one's at most what
-// its network's backlog holds.
-// Threads: the loop only.
+// packets; (3) a lossy node's queue holds at most msgpoolsize packets, a lossless one's at most
+// what its network's backlog holds. Threads: the loop only.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +31,12 @@ class Node;
 
 enum class Role : std::uint8_t { none = 0, reader = 1, writer = 2, both = 3 };
 
-constexpr bool reads(Role role) { return (static_cast<unsigned>(role) & 1u) != 0; }
-constexpr bool writes(Role role) { return (static_cast<unsigned>(role) & 2u) != 0; }
+constexpr bool reads(Role role) {
+    return (static_cast<unsigned>(role) & 1u) != 0;
+}
+constexpr bool writes(Role role) {
+    return (static_cast<unsigned>(role) & 2u) != 0;
+}
 const char* to_string(Role role);
 
 enum class NodeKind : std::uint8_t { file };
@@ -46,8 +49,8 @@ struct Credentials {
     std::uint32_t pid = 0;
 };
 
-// What a kind of node has to do for the network. Called on the loop; may call receive() and leave(),
-// but must not send within the call.
+// What a kind of node has to do for the network. Called on the loop; may call receive() and
+// leave(), but must not send within the call.
 class Endpoint {
   public:
     // There may be something new for receive(): packets, end of file.
@@ -76,11 +79,11 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // What one receive() got.
     enum class Receive : std::uint8_t {
-        packet,       // `packet`, `offset`, `length` say which bytes
-        nothing,      // try again after Endpoint::deliver()
+        packet,   // `packet`, `offset`, `length` say which bytes
+        nothing,  // try again after Endpoint::deliver()
         end_of_file,
-        lost,         // packets were dropped here (option overrun_error); told once
-        reset,        // the node was cut
+        lost,   // packets were dropped here (option overrun_error); told once
+        reset,  // the node was cut
     };
     struct Received {
         Receive outcome = Receive::nothing;
@@ -100,8 +103,8 @@ class Node final : private Work, public ListHook<WritableTag> {
     explicit Node(Endpoint& endpoint) : endpoint_(endpoint) {}
     ~Node();
 
-    // Takes up to `space` bytes of the oldest packet. With type packet the rest of it, if any, stays
-    // for the next call or is thrown away (option short_read).
+    // Takes up to `space` bytes of the oldest packet. With type packet the rest of it, if any,
+    // stays for the next call or is thrown away (option short_read).
     Received receive(std::uint32_t space) IPN_ON_LOOP;
 
     // Whether the next receive() has bytes that follow on the last one's without a gap.
@@ -157,8 +160,8 @@ class Node final : private Work, public ListHook<WritableTag> {
     Counters counters_;
     Credentials credentials_;
     std::uint32_t number_ = 0;
-    std::uint32_t reader_index_ = 0;       // where the network's list of readers has it
-    std::uint32_t front_offset_ = 0;       // how much of the oldest packet was read
+    std::uint32_t reader_index_ = 0;  // where the network's list of readers has it
+    std::uint32_t front_offset_ = 0;  // how much of the oldest packet was read
     std::uint32_t last_from_ = kNobody;
     std::uint32_t other_writers_at_join_ = 0;
     std::uint64_t writer_joins_at_join_ = 0;

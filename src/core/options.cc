@@ -104,7 +104,9 @@ constexpr std::array kOptions{
 
 }  // namespace
 
-std::span<const Option> options() { return kOptions; }
+std::span<const Option> options() {
+    return kOptions;
+}
 
 Result<void> set(NetworkOptions& options, const Option& option, std::string_view text) {
     auto parsed = option.parse(options, text);

@@ -1,9 +1,9 @@
 // Options: what can be set on a network, one table row per option.
 //
-// The table is the one place that knows an option's name, range, default and when it may change; the
-// extended attributes, the manual's check and the fuzz target all read it. What a change brings about
-// is Network::apply()'s business.
-// Values are text, without blanks or signs: exactly one spelling per value.
+// The table is the one place that knows an option's name, range, default and when it may change;
+// the extended attributes, the manual's check and the fuzz target all read it. What a change brings
+// about is Network::apply()'s business. Values are text, without blanks or signs: exactly one
+// spelling per value.
 #pragma once
 
 #include <cstdint>

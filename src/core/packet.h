@@ -96,7 +96,8 @@ class PacketRef {
     Packet* operator->() const { return packet_; }
     explicit operator bool() const { return packet_ != nullptr; }
 
-    // For C callers, which count by hand: release() gives the reference away, adopt() takes it over.
+    // For C callers, which count by hand: release() gives the reference away, adopt() takes it
+    // over.
     Packet* release() { return std::exchange(packet_, nullptr); }
     static PacketRef adopt(Packet* packet) {
         PacketRef reference;

@@ -12,8 +12,12 @@ namespace {
 Network& network(const ipn_net* net) {
     return *reinterpret_cast<Network*>(const_cast<ipn_net*>(net));
 }
-Node& node(const ipn_port* port) { return *reinterpret_cast<Node*>(const_cast<ipn_port*>(port)); }
-Packet& packet(const ipn_msg* msg) { return *reinterpret_cast<Packet*>(const_cast<ipn_msg*>(msg)); }
+Node& node(const ipn_port* port) {
+    return *reinterpret_cast<Node*>(const_cast<ipn_port*>(port));
+}
+Packet& packet(const ipn_msg* msg) {
+    return *reinterpret_cast<Packet*>(const_cast<ipn_msg*>(msg));
+}
 
 void send(ipn_port* to, ipn_msg* msg, int) {
     const AssumeLoop here;
@@ -47,10 +51,16 @@ int hold(ipn_msg* msg) {
     return 0;
 }
 
-void put(ipn_msg* msg) { PacketRef::adopt(&packet(msg)); }
+void put(ipn_msg* msg) {
+    PacketRef::adopt(&packet(msg));
+}
 
-unsigned char* data(ipn_msg* msg) { return reinterpret_cast<unsigned char*>(packet(msg).data()); }
-std::uint32_t length(const ipn_msg* msg) { return packet(msg).length(); }
+unsigned char* data(ipn_msg* msg) {
+    return reinterpret_cast<unsigned char*>(packet(msg).data());
+}
+std::uint32_t length(const ipn_msg* msg) {
+    return packet(msg).length();
+}
 
 int free_port(const ipn_net* net, std::uint32_t wanted) try {
     const auto number = network(net).free_port(wanted);
@@ -59,17 +69,27 @@ int free_port(const ipn_net* net, std::uint32_t wanted) try {
     return -ENOMEM;
 }
 
-std::uint32_t number(const ipn_port* port) { return node(port).number(); }
+std::uint32_t number(const ipn_port* port) {
+    return node(port).number();
+}
 ipn_net* net_of(const ipn_port* port) {
     return reinterpret_cast<ipn_net*>(&node(port).network());
 }
 ipn_port* port_at(const ipn_net* net, std::uint32_t wanted) {
     return reinterpret_cast<ipn_port*>(network(net).node_at(wanted));
 }
-std::uint32_t numnodes(const ipn_net* net) { return network(net).options().numnodes; }
-std::uint32_t mtu(const ipn_net* net) { return network(net).options().mtu; }
-void** net_private(ipn_net* net) { return &network(net).policy_private; }
-void** port_private(ipn_port* port) { return &node(port).policy_private; }
+std::uint32_t numnodes(const ipn_net* net) {
+    return network(net).options().numnodes;
+}
+std::uint32_t mtu(const ipn_net* net) {
+    return network(net).options().mtu;
+}
+void** net_private(ipn_net* net) {
+    return &network(net).policy_private;
+}
+void** port_private(ipn_port* port) {
+    return &node(port).policy_private;
+}
 
 constexpr ipn_host kHost{
     .struct_size = sizeof(ipn_host),
@@ -94,13 +114,16 @@ constexpr ipn_host kHost{
 
 }  // namespace
 
-const ipn_host& policy_host() { return kHost; }
+const ipn_host& policy_host() {
+    return kHost;
+}
 
 Result<void> Policies::add(const ipn_policy* policy) {
     if (policy == nullptr || policy->struct_size < sizeof(ipn_policy) ||
         policy->api != IPN_POLICY_API || policy->name == nullptr || policy->handlemsg == nullptr)
         return fail(EPROTO, "not a policy of API " + std::to_string(IPN_POLICY_API));
-    if (find(policy->name)) return fail(EEXIST, std::string("policy '") + policy->name + "' is registered");
+    if (find(policy->name))
+        return fail(EEXIST, std::string("policy '") + policy->name + "' is registered");
     policies_.push_back(policy);
     return {};
 }

@@ -1,9 +1,8 @@
 // PacketQueue: the packets that wait for one node, oldest first, and where packets are missing.
 //
 // A ring of references that grows by doubling, up to the bound its node sets (the queue itself has
-// none), and never for an idle node. A gap is a place at which packets were dropped; it stands before
-// a packet or at the end.
-// Threads: the loop only.
+// none), and never for an idle node. A gap is a place at which packets were dropped; it stands
+// before a packet or at the end. Threads: the loop only.
 #pragma once
 
 #include <cstdint>

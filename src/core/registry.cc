@@ -11,9 +11,11 @@ Result<void> check_network_name(std::string_view name) {
     constexpr std::string_view kLetters =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     if (name.size() > kLengthMax)
-        return fail(ENAMETOOLONG, "a network's name has at most 63 bytes, not " + std::to_string(name.size()));
+        return fail(ENAMETOOLONG,
+                    "a network's name has at most 63 bytes, not " + std::to_string(name.size()));
     if (name.empty() || name.front() == '.' || name.find_first_not_of(kLetters) != name.npos)
-        return fail(EINVAL, "a network's name is made of A-Z a-z 0-9 . _ - and does not begin with a dot");
+        return fail(EINVAL,
+                    "a network's name is made of A-Z a-z 0-9 . _ - and does not begin with a dot");
     return {};
 }
 
@@ -30,7 +32,9 @@ Registry::Registry(const Clock& clock, const Limits& limits)
     });
 }
 
-Registry::~Registry() { networks_.clear(); }
+Registry::~Registry() {
+    networks_.clear();
+}
 
 Result<Network*> Registry::create(std::string_view name, Ownership directory) {
     if (auto valid = check_network_name(name); !valid) return tl::unexpected(valid.error());
@@ -64,7 +68,9 @@ Result<void> Registry::unlink(Network& network) {
     return {};
 }
 
-void Registry::restore_name(Network& network) { by_name_.emplace(network.name_, &network); }
+void Registry::restore_name(Network& network) {
+    by_name_.emplace(network.name_, &network);
+}
 
 void Registry::forget_name(const Network& network) {
     if (find(network.name_) == &network) by_name_.erase(network.name_);

@@ -1,10 +1,10 @@
-// Registry: the networks of one mount, and what they share: memory, packets, work, timers, policies.
+// Registry: the networks of one mount, and what they share: memory, packets, work, timers,
+// policies.
 //
 // Lifecycle: one per daemon; all endpoints must have left before it goes.
-// Invariants: (1) a name belongs to at most one network; (2) an id is never used twice; (3) a network
-// that is shutting down may have lost its name before its last node left.
-// Limits: networks_max, counting those that shut down; memory (see memory.h).
-// Threads: the loop only.
+// Invariants: (1) a name belongs to at most one network; (2) an id is never used twice; (3) a
+// network that is shutting down may have lost its name before its last node left. Limits:
+// networks_max, counting those that shut down; memory (see memory.h). Threads: the loop only.
 #pragma once
 
 #include <cstdint>

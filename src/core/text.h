@@ -7,7 +7,8 @@
 
 namespace ipn::core {
 
-// Whether bytes may be shown to people and put into JSON: UTF-8 (RFC 3629) without control characters.
+// Whether bytes may be shown to people and put into JSON: UTF-8 (RFC 3629) without control
+// characters.
 inline bool is_text(std::string_view bytes) {
     for (std::size_t i = 0; i < bytes.size();) {
         const auto first = static_cast<unsigned char>(bytes[i]);
@@ -33,8 +34,8 @@ inline bool is_text(std::string_view bytes) {
     return true;
 }
 
-// Text from outside as error messages show it: in quotes, the beginning only, `?` for what a terminal
-// might not take well.
+// Text from outside as error messages show it: in quotes, the beginning only, `?` for what a
+// terminal might not take well.
 inline std::string quoted(std::string_view text) {
     constexpr std::size_t kShown = 40;
     std::string shown = "'";

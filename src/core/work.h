@@ -1,13 +1,13 @@
 // WorkQueue: what the loop still has to do, but not before it has looked for input.
 //
 // Deferring is what lets many packets share one wake-up: a packet is put in its readers' queues at
-// once and the sender is answered; the readers are woken later, one Work item at a time, whenever no
-// input is waiting. Input that never ceases may not hold deliveries up for ever: due() tells when as
-// many packets or bytes have been queued since the last item ran, or as much time has passed, as the
-// Limits allow.
+// once and the sender is answered; the readers are woken later, one Work item at a time, whenever
+// no input is waiting. Input that never ceases may not hold deliveries up for ever: due() tells
+// when as many packets or bytes have been queued since the last item ran, or as much time has
+// passed, as the Limits allow.
 //
-// Invariants: an item is on the queue at most once; items run in the order in which they were added.
-// Threads: the loop only.
+// Invariants: an item is on the queue at most once; items run in the order in which they were
+// added. Threads: the loop only.
 #pragma once
 
 #include <cstddef>

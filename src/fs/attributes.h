@@ -4,7 +4,8 @@
 // ioctl). Every change comes back as a Change for the commit gate.
 // Errors: reading an unknown name ENODATA, writing one EOPNOTSUPP, a read-only one EPERM; else what
 // the option says.
-// Threads: the loop only. Not done: `user.ipn.error`, which belongs to the asker (see filesystem.cc).
+// Threads: the loop only. Not done: `user.ipn.error`, which belongs to the asker (see
+// filesystem.cc).
 #pragma once
 
 #include <string>
@@ -36,8 +37,8 @@ class Attributes {
   private:
     core::Result<core::Change> set_option(const Place& place, const core::Option& option,
                                           std::string_view value) IPN_ON_LOOP;
-    core::Result<core::Change> set_state(core::Network& network, std::string_view value)
-        IPN_ON_LOOP;
+    core::Result<core::Change> set_state(core::Network& network,
+                                         std::string_view value) IPN_ON_LOOP;
 
     core::Registry& registry_;
 };

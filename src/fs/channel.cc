@@ -22,10 +22,11 @@ void put_header(std::byte* at, std::uint64_t unique, int error, std::size_t data
 
 static_assert(core::Packet::kHeadroom >= kHeaderSize);
 
-void Channel::Free::operator()(void* pointer) const { std::free(pointer); }
+void Channel::Free::operator()(void* pointer) const {
+    std::free(pointer);
+}
 
-Channel::Channel()
-    : buffer_(static_cast<std::byte*>(std::aligned_alloc(kPage, kPage + kDataMax))) {
+Channel::Channel() : buffer_(static_cast<std::byte*>(std::aligned_alloc(kPage, kPage + kDataMax))) {
     if (!buffer_) throw std::bad_alloc();
 }
 
@@ -55,7 +56,9 @@ void Channel::packet(std::uint64_t unique, core::Packet& packet, std::uint32_t o
     gathered(unique, length);
 }
 
-std::span<std::byte> Channel::gather_space() { return {buffer_.get() + kPage, kDataMax}; }
+std::span<std::byte> Channel::gather_space() {
+    return {buffer_.get() + kPage, kDataMax};
+}
 
 void Channel::gathered(std::uint64_t unique, std::size_t length) {
     std::byte* start = buffer_.get() + kPage - kHeaderSize;
@@ -76,7 +79,8 @@ void Channel::send(const void* bytes, std::size_t length) {
     do {
         written = ::write(fd_, bytes, length);
     } while (written < 0 && errno == EINTR);
-    // ENOENT: the request is gone. ENODEV, EBADF, EPIPE: so is the whole mount, as reading will tell.
+    // ENOENT: the request is gone. ENODEV, EBADF, EPIPE: so is the whole mount, as reading will
+    // tell.
     IPN_CHECK(written >= 0 || errno == ENOENT || errno == ENODEV || errno == EBADF ||
               errno == EPIPE || errno == ENOMEM || errno == EAGAIN || errno == ECONNRESET);
 }

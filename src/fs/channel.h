@@ -1,10 +1,10 @@
 // Channel: replies and notifications on /dev/fuse (or a socket that stands in for it in tests).
 //
-// Every answer is one contiguous write: header and data side by side, since segments cost the kernel
-// more than bytes. A packet that is answered whole goes out of its own memory, its header in its
-// headroom; what is gathered from several goes through one page-aligned buffer.
-// A reply that the kernel no longer wants (ENOENT: its request was aborted) is nobody's failure.
-// Threads: the loop only. Not done: reading; see session.h.
+// Every answer is one contiguous write: header and data side by side, since segments cost the
+// kernel more than bytes. A packet that is answered whole goes out of its own memory, its header in
+// its headroom; what is gathered from several goes through one page-aligned buffer. A reply that
+// the kernel no longer wants (ENOENT: its request was aborted) is nobody's failure. Threads: the
+// loop only. Not done: reading; see session.h.
 #pragma once
 
 #include <cstddef>

@@ -20,18 +20,22 @@ using Kind = Place::Kind;
 namespace {
 
 // How ports are opened (tried out; see the platform tests):
-// direct I/O, so that every read and write comes here; a stream, so that no file position lock makes
-// a blocked read hold up a write, and each call starts at offset 0; parallel direct writes, so that no
-// inode lock does; no flush at close.
+// direct I/O, so that every read and write comes here; a stream, so that no file position lock
+// makes a blocked read hold up a write, and each call starts at offset 0; parallel direct writes,
+// so that no inode lock does; no flush at close.
 constexpr std::uint32_t kPortFlags =
     FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
 
 Role role_of(int flags) {
     switch (flags & O_ACCMODE) {
-        case O_RDONLY: return Role::reader;
-        case O_WRONLY: return Role::writer;
-        case O_RDWR: return Role::both;
-        default: return Role::none;
+        case O_RDONLY:
+            return Role::reader;
+        case O_WRONLY:
+            return Role::writer;
+        case O_RDWR:
+            return Role::both;
+        default:
+            return Role::none;
     }
 }
 
@@ -42,7 +46,8 @@ class TextFile final : public OpenFile {
     void read(ReadRequest read) override {
         const auto start = std::min<std::uint64_t>(read.offset, text_.size());
         std::span<std::byte> space = read.request.gather_space();
-        const std::size_t length = std::min({text_.size() - start, std::size_t{read.size}, space.size()});
+        const std::size_t length =
+            std::min({text_.size() - start, std::size_t{read.size}, space.size()});
         std::memcpy(space.data(), text_.data() + start, length);
         read.request.read_gathered(length);
     }
@@ -83,13 +88,16 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
     const Place place = inodes_.find(node);
     switch (place.kind) {
         case Kind::port:
-        case Kind::numbered: return open_port(std::move(request), node, place, flags);
-        case Kind::version: return open_text(std::move(request), place, flags, version_);
+        case Kind::numbered:
+            return open_port(std::move(request), node, place, flags);
+        case Kind::version:
+            return open_text(std::move(request), place, flags, version_);
         case Kind::gone:
         case Kind::root:
         case Kind::mount:
         case Kind::network:
-        case Kind::ports: break;
+        case Kind::ports:
+            break;
     }
     request.error(ENOENT);
 }
@@ -104,9 +112,10 @@ core::Result<std::unique_ptr<OpenPort>> Filesystem::join(const Place& place,
     if (unused) return core::fail(ENOENT, "nobody is connected to this port any more");
 
     const std::uint64_t name = Inodes::shown(place);
-    auto open = std::make_unique<OpenPort>(parked_, [this, name](std::uint32_t uid, std::string words) {
-        words_.record(uid, name, std::move(words));
-    });
+    auto open =
+        std::make_unique<OpenPort>(parked_, [this, name](std::uint32_t uid, std::string words) {
+            words_.record(uid, name, std::move(words));
+        });
     auto joined = open->join(network, {.role = role_of(flags),
                                        .port = numbered ? place.number : IPN_PORT_ANY,
                                        .credentials = caller});
@@ -163,8 +172,8 @@ void Filesystem::release(Request request, std::uint64_t handle) {
     request.ok();
 }
 
-void Filesystem::ioctl(Request request, fuse_ino_t node, unsigned command,
-                       std::span<const char> in, std::size_t out_size) {
+void Filesystem::ioctl(Request request, fuse_ino_t node, unsigned command, std::span<const char> in,
+                       std::size_t out_size) {
     const Place place = inodes_.find(node);
     const bool get = command == IPN_IOC_GETATTR;
     if ((!get && command != IPN_IOC_SETATTR) || place.open == nullptr) return request.error(ENOTTY);
@@ -179,7 +188,8 @@ void Filesystem::ioctl(Request request, fuse_ino_t node, unsigned command,
     if (get) {
         const auto value = attributes_.get(place, name);
         if (!value) return refuse(request, place, value.error());
-        attribute.size = static_cast<std::uint32_t>(std::min(value->size(), sizeof attribute.value));
+        attribute.size =
+            static_cast<std::uint32_t>(std::min(value->size(), sizeof attribute.value));
         std::memcpy(attribute.value, value->data(), attribute.size);
         const auto* bytes = reinterpret_cast<const char*>(&attribute);
         return request.ioctl({bytes, sizeof attribute});

@@ -3,9 +3,9 @@
 // One function per FUSE request; it answers at once or hands its answer to the commit gate. The
 // kernel has checked permissions before (default_permissions). Reading, writing and polling of open
 // files come on the own lane (lane.h) and need no function here.
-// Errors: the caller gets the errno, `user.ipn.error` the words (refuse()). std::bad_alloc may leave
-// any function; the request then answers ENOMEM by itself.
-// Threads: the loop only. Not done: talking to /dev/fuse; see session.h.
+// Errors: the caller gets the errno, `user.ipn.error` the words (refuse()). std::bad_alloc may
+// leave any function; the request then answers ENOMEM by itself. Threads: the loop only. Not done:
+// talking to /dev/fuse; see session.h.
 #pragma once
 
 #include <optional>
@@ -63,16 +63,16 @@ class Filesystem {
     // ---- files.cc
 
     void open(Request request, fuse_ino_t node, int flags) IPN_ON_LOOP;
-    void create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode, int flags)
-        IPN_ON_LOOP;
+    void create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode,
+                int flags) IPN_ON_LOOP;
     void release(Request request, std::uint64_t handle) IPN_ON_LOOP;
     void ioctl(Request request, fuse_ino_t node, unsigned command, std::span<const char> in,
                std::size_t out_size) IPN_ON_LOOP;
 
     // ---- xattrs.cc
 
-    void getxattr(Request request, fuse_ino_t node, std::string_view name, std::size_t size)
-        IPN_ON_LOOP;
+    void getxattr(Request request, fuse_ino_t node, std::string_view name,
+                  std::size_t size) IPN_ON_LOOP;
     void setxattr(Request request, fuse_ino_t node, std::string_view name, std::string_view value,
                   int flags) IPN_ON_LOOP;
     void removexattr(Request request, fuse_ino_t node, std::string_view name) IPN_ON_LOOP;
@@ -100,7 +100,8 @@ class Filesystem {
     template <typename Done>
     void commit(Request request, std::uint64_t name, core::Change change, Done done);
 
-    core::Result<std::unique_ptr<OpenPort>> join(const Place& place, const core::Credentials& caller,
+    core::Result<std::unique_ptr<OpenPort>> join(const Place& place,
+                                                 const core::Credentials& caller,
                                                  int flags) IPN_ON_LOOP;
     void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
     // A file that stays as it is.

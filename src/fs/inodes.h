@@ -1,12 +1,11 @@
 // Inodes: what the kernel's node ids mean, and how files are shown.
 //
 // Directories and fixed files have stable node ids, computed from what they are. Every LOOKUP of a
-// port (`port`, `ports/N`) yields a fresh one instead, so that no two opens share an inode and hence
-// none of its locks: a writer that blocks does not hold up anybody's chmod or setfattr, and every
-// blocked call can be killed. A fresh node id names the open that was made through it.
-// Node ids hold kinds, numbers and generations, never pointers.
-// The inode number that programs see is stable for all of them.
-// Threads: the loop only.
+// port (`port`, `ports/N`) yields a fresh one instead, so that no two opens share an inode and
+// hence none of its locks: a writer that blocks does not hold up anybody's chmod or setfattr, and
+// every blocked call can be killed. A fresh node id names the open that was made through it. Node
+// ids hold kinds, numbers and generations, never pointers. The inode number that programs see is
+// stable for all of them. Threads: the loop only.
 #pragma once
 
 #include <sys/stat.h>
@@ -26,12 +25,12 @@ struct Place {
     enum class Kind : std::uint8_t {
         gone,
         root,
-        mount,           // .ipnfs
-        version,         // .ipnfs/version
-        network,         // a network's directory
-        ports,           // its ports/
-        port,            // its port
-        numbered,        // ports/N
+        mount,     // .ipnfs
+        version,   // .ipnfs/version
+        network,   // a network's directory
+        ports,     // its ports/
+        port,      // its port
+        numbered,  // ports/N
     };
     Kind kind = Kind::gone;
     core::Network* network = nullptr;  // set for the last four

@@ -1,8 +1,8 @@
 // The own lane: READ, WRITE and POLL requests as open files get them, without an allocation each.
 //
-// A request is answered exactly once; one that is destroyed unanswered is a bug, unless an exception
-// is on its way: then memory ran out, and the answer is ENOMEM. Whoever cannot answer yet parks it (see
-// open_port.h).
+// A request is answered exactly once; one that is destroyed unanswered is a bug, unless an
+// exception is on its way: then memory ran out, and the answer is ENOMEM. Whoever cannot answer yet
+// parks it (see open_port.h).
 #pragma once
 
 #include <cerrno>

@@ -39,10 +39,10 @@ Result<std::uint64_t> parse_number(std::string_view text, int base, std::uint64_
     const bool whole = parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size();
     if (!whole || value > (std::numeric_limits<std::uint64_t>::max() >> shift) ||
         (value << shift) < min || (value << shift) > max) {
-        return fail(EINVAL, base == 8 ? fmt::format("'{}' is not an octal number from {:o} to {:o}",
-                                                    text, min, max)
-                                      : fmt::format("'{}' is not a number from {} to {}", text, min,
-                                                    max));
+        return fail(
+            EINVAL,
+            base == 8 ? fmt::format("'{}' is not an octal number from {:o} to {:o}", text, min, max)
+                      : fmt::format("'{}' is not a number from {} to {}", text, min, max));
     }
     return value << shift;
 }
@@ -72,7 +72,8 @@ constexpr std::array kRows{
         number<[](M& o, std::uint64_t v) { o.limits.networks = static_cast<std::uint32_t>(v); }, 1,
                1u << 20>},
     Row{"max_hops", "N", "how often a policy may pass a packet on anew (8)",
-        number<[](M& o, std::uint64_t v) { o.limits.hops = static_cast<std::uint32_t>(v); }, 0, 255>},
+        number<[](M& o, std::uint64_t v) { o.limits.hops = static_cast<std::uint32_t>(v); }, 0,
+               255>},
     Row{"max_memory", "BYTES", "for all packets that wait, K M G understood (256M)",
         number<[](M& o, std::uint64_t v) { o.limits.memory = v; }, 4096, std::uint64_t{1} << 40>},
     Row{"mode", "OCTAL", "permissions of the root (1777 for root, else 0700)",
@@ -84,14 +85,15 @@ constexpr std::array kRows{
         number<[](M& o, std::uint64_t v) { o.gid = static_cast<std::uint32_t>(v); }, 0,
                kUint32Max - 1>},
     Row{"flush_packets", "N", "deliveries gathered at most while input goes on (64)",
-        number<[](M& o,
-                  std::uint64_t v) { o.limits.gather.packets = static_cast<std::uint32_t>(v); },
+        number<[](M& o, std::uint64_t v) {
+            o.limits.gather.packets = static_cast<std::uint32_t>(v);
+        },
                1, 65535>},
     Row{"flush_bytes", "BYTES", "the same in bytes (256K)",
         number<[](M& o, std::uint64_t v) { o.limits.gather.bytes = v; }, 1, 1u << 30>},
     Row{"flush_us", "N", "the same in microseconds (200)",
-        number<[](M& o, std::uint64_t v) { o.limits.gather.time = std::chrono::microseconds(v); }, 0,
-               1'000'000>},
+        number<[](M& o, std::uint64_t v) { o.limits.gather.time = std::chrono::microseconds(v); },
+               0, 1'000'000>},
     Row{"log", "LEVEL", "error, warning, info or debug (info)", parse_level},
 };
 
@@ -99,17 +101,45 @@ bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// What mount(8), fstab(5) and systemd.mount(5) use themselves, and what every ipnfs mount is anyway.
+// What mount(8), fstab(5) and systemd.mount(5) use themselves, and what every ipnfs mount is
+// anyway.
 bool means_nothing_here(std::string_view option) {
-    static constexpr std::array<std::string_view, 33> kWords{
-        "rw",         "suid",        "nosuid",      "dev",        "nodev",       "exec",
-        "noexec",     "defaults",    "auto",        "noauto",     "nofail",      "_netdev",
-        "user",       "users",       "nouser",      "owner",      "group",       "async",
-        "atime",      "relatime",    "norelatime",  "strictatime", "nostrictatime", "diratime",
-        "lazytime",   "nolazytime",  "mand",        "nomand",     "silent",      "loud",
-        "default_permissions", "iversion", "noiversion"};
+    static constexpr std::array<std::string_view, 33> kWords{"rw",
+                                                             "suid",
+                                                             "nosuid",
+                                                             "dev",
+                                                             "nodev",
+                                                             "exec",
+                                                             "noexec",
+                                                             "defaults",
+                                                             "auto",
+                                                             "noauto",
+                                                             "nofail",
+                                                             "_netdev",
+                                                             "user",
+                                                             "users",
+                                                             "nouser",
+                                                             "owner",
+                                                             "group",
+                                                             "async",
+                                                             "atime",
+                                                             "relatime",
+                                                             "norelatime",
+                                                             "strictatime",
+                                                             "nostrictatime",
+                                                             "diratime",
+                                                             "lazytime",
+                                                             "nolazytime",
+                                                             "mand",
+                                                             "nomand",
+                                                             "silent",
+                                                             "loud",
+                                                             "default_permissions",
+                                                             "iversion",
+                                                             "noiversion"};
     return option.empty() || is_one_of(option, kWords) || option.starts_with("x-") ||
-           option.starts_with("X-") || option.starts_with("comment=") || option.starts_with("user=");
+           option.starts_with("X-") || option.starts_with("comment=") ||
+           option.starts_with("user=");
 }
 
 bool is_for_fuse(std::string_view option) {
@@ -126,7 +156,8 @@ Result<void> parse_one(MountOptions& options, std::string_view option) {
     for (const Row& row : kRows) {
         if (row.name != name) continue;
         if (name.size() == option.size())
-            return fail(EINVAL, fmt::format("option {} needs a value: {}={}", name, name, row.value));
+            return fail(EINVAL,
+                        fmt::format("option {} needs a value: {}={}", name, name, row.value));
         auto parsed = row.parse(options, option.substr(name.size() + 1));
         if (!parsed) return fail(EINVAL, fmt::format("option {}: {}", name, parsed.error().words));
         return {};

@@ -135,11 +135,19 @@ bool OpenPort::answer(LaneRequest& request, std::uint32_t size) {
     }
     Node::Received received = node_.receive(size);
     switch (received.outcome) {
-        case Receive::nothing: return false;
-        case Receive::end_of_file: request.read_nothing(); return true;
-        case Receive::lost: request.error(ENOBUFS); return true;
-        case Receive::reset: request.error(ECONNRESET); return true;
-        case Receive::packet: break;
+        case Receive::nothing:
+            return false;
+        case Receive::end_of_file:
+            request.read_nothing();
+            return true;
+        case Receive::lost:
+            request.error(ENOBUFS);
+            return true;
+        case Receive::reset:
+            request.error(ECONNRESET);
+            return true;
+        case Receive::packet:
+            break;
     }
     const bool more = node_.network().options().type == core::Type::stream &&
                       received.length < size && node_.more_follows();
@@ -157,7 +165,8 @@ void OpenPort::gather(LaneRequest& request, Node::Received first, std::uint32_t 
     std::size_t length = 0;
     Node::Received received = std::move(first);
     for (;;) {
-        std::memcpy(space.data() + length, received.packet->data() + received.offset, received.length);
+        std::memcpy(space.data() + length, received.packet->data() + received.offset,
+                    received.length);
         length += received.length;
         if (length == space.size() || !node_.more_follows()) break;
         received = node_.receive(static_cast<std::uint32_t>(space.size() - length));
@@ -207,8 +216,10 @@ void OpenPort::finish(LaneRequest& request, std::size_t taken, const Network::Se
         request.error(code);
     };
     switch (sent.outcome) {
-        case Send::done: return request.written(0);
-        case Send::would_block: return refuse(EAGAIN, {});
+        case Send::done:
+            return request.written(0);
+        case Send::would_block:
+            return refuse(EAGAIN, {});
         case Send::too_long:
             return refuse(EMSGSIZE, "a packet has at most mtu bytes, and mtu is " +
                                         std::to_string(node_.network().options().mtu));
@@ -218,8 +229,10 @@ void OpenPort::finish(LaneRequest& request, std::size_t taken, const Network::Se
             return refuse(EPIPE, node_.state() == Node::State::ended
                                      ? "the network was ended"
                                      : "this node gave up sending (user.ipn.role)");
-        case Send::reset: return refuse(ECONNRESET, "this node was disconnected");
-        case Send::refused: return refuse(sent.error, "the policy refused the packet");
+        case Send::reset:
+            return refuse(ECONNRESET, "this node was disconnected");
+        case Send::refused:
+            return refuse(sent.error, "the policy refused the packet");
     }
 }
 
@@ -261,6 +274,8 @@ void OpenPort::wake_pollers() {
     poll_channel_->wake_pollers(poll_handle_);
 }
 
-void OpenPort::update_expectation() { node_.expect_delivery(!reads_.empty() || poll_awaited_); }
+void OpenPort::update_expectation() {
+    node_.expect_delivery(!reads_.empty() || poll_awaited_);
+}
 
 }  // namespace ipn::fs

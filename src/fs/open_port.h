@@ -1,12 +1,11 @@
 // OpenPort: one open of a port; the node of kind file.
 //
 // Lifecycle: made by open(2), which joins; destroyed by the last close(2), which leaves.
-// A read that finds nothing and a write that finds no room are parked here, in order, and leave by an
-// answer, by an interrupt, or with the node's end, whichever comes first. All parked requests of one
-// open are independent of each other: it may be read and written at once.
-// poll(2): the newest poll handle is kept (the kernel gives one per open file); one wake-up is sent
-// for it when something changed, and then none until it is polled again, as every poller that is woken
-// does.
+// A read that finds nothing and a write that finds no room are parked here, in order, and leave by
+// an answer, by an interrupt, or with the node's end, whichever comes first. All parked requests of
+// one open are independent of each other: it may be read and written at once. poll(2): the newest
+// poll handle is kept (the kernel gives one per open file); one wake-up is sent for it when
+// something changed, and then none until it is polled again, as every poller that is woken does.
 // Threads: the loop only.
 #pragma once
 
@@ -29,9 +28,7 @@ struct ParkedReadTag;
 struct ParkedWriteTag;
 struct InodeTag;
 
-class OpenPort final : public OpenFile,
-                       public core::ListHook<InodeTag>,
-                       private core::Endpoint {
+class OpenPort final : public OpenFile, public core::ListHook<InodeTag>, private core::Endpoint {
   public:
     // Where the words behind an error go: user id, words.
     using Explain = std::function<void(std::uint32_t, std::string)>;
@@ -39,8 +36,8 @@ class OpenPort final : public OpenFile,
     OpenPort(ParkedTable& parked, Explain explain);
     ~OpenPort() override;
 
-    core::Result<void> join(core::Network& network, const core::Network::JoinRequest& request)
-        IPN_ON_LOOP;
+    core::Result<void> join(core::Network& network,
+                            const core::Network::JoinRequest& request) IPN_ON_LOOP;
 
     core::Node& node() { return node_; }
 

@@ -32,8 +32,7 @@ void Filesystem::getxattr(Request request, fuse_ino_t node, std::string_view nam
     if (place.kind == Place::Kind::gone) return request.error(ENOENT);
     if (!own) return request.error(ENODATA);
     if (own == kErrorName) {
-        const std::string* words =
-            words_.find(request.caller().uid, Inodes::shown(place));
+        const std::string* words = words_.find(request.caller().uid, Inodes::shown(place));
         return words == nullptr ? request.error(ENODATA) : answer_xattr(request, *words, size);
     }
     const auto value = attributes_.get(place, *own);
@@ -63,7 +62,8 @@ void Filesystem::removexattr(Request request, fuse_ino_t node, std::string_view 
     if (!own) return request.error(ENODATA);
     auto reset = attributes_.reset(place, *own);
     if (!reset) return refuse(request, place, reset.error());
-    commit(std::move(request), Inodes::shown(place), std::move(*reset), [](Request& answer) { answer.ok(); });
+    commit(std::move(request), Inodes::shown(place), std::move(*reset),
+           [](Request& answer) { answer.ok(); });
 }
 
 void Filesystem::listxattr(Request request, fuse_ino_t node, std::size_t size) {

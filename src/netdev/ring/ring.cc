@@ -21,7 +21,9 @@ Ring::Ring(unsigned entries) {
     io_uring_ring_dontfork(&ring_);
 }
 
-Ring::~Ring() { io_uring_queue_exit(&ring_); }
+Ring::~Ring() {
+    io_uring_queue_exit(&ring_);
+}
 
 io_uring_sqe& Ring::entry() {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);

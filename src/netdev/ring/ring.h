@@ -1,10 +1,10 @@
 // Ring: the daemon's one io_uring, and so the one place where it waits.
 //
 // Lifecycle: an Operation is handed in, belongs to the kernel until completed() is called, and may
-// be handed in again from there. Whoever owns an Operation keeps it (and its buffer) alive until then;
-// cancel() only makes that happen soon.
-// Invariants: in_kernel() counts the operations that the kernel has; it is 0 at a clean end.
-// Threads: one, the one that made it (IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN: Linux 6.1).
+// be handed in again from there. Whoever owns an Operation keeps it (and its buffer) alive until
+// then; cancel() only makes that happen soon. Invariants: in_kernel() counts the operations that
+// the kernel has; it is 0 at a clean end. Threads: one, the one that made it
+// (IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN: Linux 6.1).
 #pragma once
 
 #include <liburing.h>
