@@ -293,6 +293,19 @@ class TestPermissions:
 
 
 class TestIoctl:
+    def test_descriptor_opened_anew_is_a_node_of_its_own(self, net):
+        """What /dev/stdin and /proc/self/fd do: the kernel opens the same inode a second time."""
+        lan = net()
+        first = lan.reader()
+        second = os.open(f"/proc/self/fd/{first.fd}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            assert [ioctl_get(fd, "number") for fd in (first.fd, second)] == ["0", "1"]
+            assert [ioctl_get(fd, "role") for fd in (first.fd, second)] == ["reader", "writer"]
+            ioctl_set(second, "descr", "second")
+            assert [ioctl_get(fd, "descr") for fd in (first.fd, second)] == ["", "second"]
+        finally:
+            os.close(second)
+
     @pytest.mark.parametrize("request_name", ["GETATTR", "SETATTR"])
     @pytest.mark.parametrize(
         "attr",

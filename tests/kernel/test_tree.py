@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ipnfs_identity import GROUP, MEMBER, OWNER, STRANGER
+from ipnfs_identity import GROUP, MEMBER, OWNER, STRANGER, SUPPLEMENTARY_MEMBER
 from ipnfs_testlib import fails, run, until
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
@@ -163,6 +163,20 @@ class TestRemoving:
         reserve(lan, 3)
         os.rmdir(lan.path)
         assert not os.path.exists(lan.path)
+
+    def test_who_still_has_it_open_does_not_reach_its_successor(self, net):
+        lan = net("lan")
+        directory = os.open(lan.path, os.O_RDONLY | os.O_DIRECTORY)
+        os.rmdir(lan.path)
+        successor = net("lan")
+        with fails(errno.ENOENT):
+            os.setxattr(directory, "user.ipn.mtu", b"99")
+        with fails(errno.ENOENT):
+            os.open("port", os.O_RDONLY, dir_fd=directory)
+        with fails(errno.ENOENT):
+            os.listdir(directory)
+        os.close(directory)
+        assert (successor["mtu"], successor["nodes"]) == ("1514", "0")
 
     def test_networks_are_directories(self, net):
         with fails(errno.EISDIR, errno.EPERM):
@@ -374,6 +388,16 @@ class TestOwnership:
         MEMBER.does(os.mkdir, lan)
         for path in (lan, os.path.join(lan, "port"), os.path.join(lan, "ports")):
             assert owner_of(path) == (MEMBER.uid, MEMBER.gid)
+
+    def test_root_with_the_setgid_bit_hands_its_group_on(self, mount):
+        """As every directory does: for groups that share their networks."""
+        os.chown(mount.path, 0, GROUP)
+        os.chmod(mount.path, 0o2775)
+        lan = os.path.join(mount.path, "lan")
+        SUPPLEMENTARY_MEMBER.does(os.mkdir, lan)
+        assert mode_of(lan) == 0o2755
+        for path in (lan, os.path.join(lan, "port"), os.path.join(lan, "ports")):
+            assert owner_of(path) == (SUPPLEMENTARY_MEMBER.uid, GROUP)
 
     @pytest.mark.parametrize("file", ["", "port", "ports"])
     def test_chmod(self, net, file):
