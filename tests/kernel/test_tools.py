@@ -299,14 +299,25 @@ class TestWalking:
 
 
 class TestRemovingAndMoving:
-    def test_rm_r_of_a_network_fails_and_does_no_harm(self, net):
-        lan = net("lan", mtu=99)
-        reader, writer = lan.reader(), lan.writer()
-        words = bash('! rm -r "$lan"', check=False, lan=lan.path)
-        assert b"port': Operation not permitted" in words
-        writer.write(b"still connected")
-        assert reader.read_all() == [b"still connected"]
-        assert lan["mtu"] == "99"
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "rm -r lan wan",
+            "rm -rf lan wan",
+            "rm -r *",
+            "find lan wan -delete",
+            """/usr/bin/python3 -c 'import shutil; shutil.rmtree("lan")' 2>&1""",
+        ],
+    )
+    def test_removing_all_of_a_network_fails_and_does_no_harm(self, mount, net, command):
+        networks = [net("lan", mtu=99), net("wan", mtu=99)]
+        nodes = [(network.reader(), network.writer()) for network in networks]
+        words = bash(f'cd "$mount"; ! {command}', check=False, mount=mount.path)
+        assert b"Operation not permitted" in words
+        for network, (reader, writer) in zip(networks, nodes):
+            writer.write(b"still connected")
+            assert reader.read_all() == [b"still connected"]
+            assert network["mtu"] == "99"
 
     def test_rm_of_a_port(self, net):
         lan = net()
