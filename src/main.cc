@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <mntent.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
@@ -357,10 +358,10 @@ ipn::core::Result<std::string> mount_point(const std::string& directory) {
     }
     if (!S_ISDIR(facts.st_mode)) return ipn::core::fail(ENOTDIR, directory + ": not a directory");
 
-    std::ifstream mounts("/proc/self/mountinfo");
-    for (std::string entry; std::getline(mounts, entry);) {
-        const std::string place = " " + std::string(absolute.data()) + " ";
-        if (entry.find(place) != entry.npos && entry.find(" - fuse.ipnfs ") != entry.npos)
+    const std::unique_ptr<FILE, int (*)(FILE*)> mounts(setmntent("/proc/self/mounts", "r"), fclose);
+    while (const mntent* entry = mounts ? getmntent(mounts.get()) : nullptr) {
+        if (std::string_view(entry->mnt_type) == "fuse.ipnfs" &&
+            std::string_view(entry->mnt_dir) == absolute.data())
             return ipn::core::fail(EBUSY, directory + ": an ipnfs is mounted there already");
     }
     return std::string(absolute.data());

@@ -9,6 +9,7 @@
 // only. Not done: it allocates nothing, it only counts.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -75,6 +76,13 @@ class Memory {
     };
 
     bool could_ever_fit(std::size_t bytes) const { return bytes <= limit_ / 2; }
+
+    // Whether a packet of `bytes`, or of as many as could ever fit, can be charged now.
+    bool has_room(const Account& account, std::size_t bytes) const {
+        const std::size_t needed = std::min(bytes, limit_ / 2);
+        const std::size_t packets = index(Purpose::packet);
+        return use_[packets] + needed <= limit_ && account.use_[packets] + needed <= limit_ / 2;
+    }
 
     [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
         const bool waiting = purpose == Purpose::waiting;

@@ -77,7 +77,7 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
     AccountRef account = registry_.memory().account(request.credentials.uid);
     reserve_one(readers_);
     node.network_ = this;
-    node.role_ = request.role;
+    node.role_ = node.joined_role_ = request.role;
     node.kind_ = request.kind;
     node.credentials_ = request.credentials;
     auto number = choose_port(node, request.port);
@@ -169,7 +169,7 @@ void Network::shut_down() {
         disconnect(*node, Node::State::ended);
         node->endpoint_.state_changed();
     }
-    IPN_CHECK(nodes_ == 0 && waiters_.empty());
+    IPN_CHECK(nodes_ == 0 && waiters_.empty() && lacking_memory_.empty());
     if (--attached_ == 0) registry_.destroy(*this);
 }
 
@@ -318,8 +318,9 @@ bool Network::has_room() const {
     return gate_open_ && !(options_.lossless && full());
 }
 
-bool Network::would_block(const Node&) const {
-    return !waiters_.empty() || !has_room();
+bool Network::would_block(const Node& from) const {
+    if (!waiters_.empty() || !has_room()) return true;
+    return options_.lossless && !registry_.packets().has_room(options_.mtu, from.account());
 }
 
 int Network::dispatch(Node& from, Packet& packet, int depth) {
@@ -376,31 +377,42 @@ void Network::deliver_all(Packet& packet) {
 void Network::wait(SendWaiter& waiter) {
     waiters_.push_back(waiter);
     watch_for_stall();
+    if (has_room()) let_writers_go_on();  // it is memory that lacks
 }
 
 void Network::stop_waiting(SendWaiter& waiter) {
     waiter.ListHook<WaiterTag>::unlink();
-    if (waiters_.empty()) stalled_since_.reset();
+    if (!anybody_waits()) stalled_since_.reset();
     let_writers_go_on();
 }
 
 void Network::watch_writable(Node& node) {
     if (!node.ListHook<WritableTag>::linked()) writable_watchers_.push_back(node);
+    if (has_room()) registry_.await_memory(*this);
+    watch_for_stall();
 }
 
 void Network::let_writers_go_on() {
-    if (!waiters_.empty() || !writable_watchers_.empty()) registry_.work().add(*this);
+    if (anybody_waits()) registry_.work().add(*this);
+}
+
+void Network::memory_freed() {
+    lacking_memory_.take_all(waiters_);
+    waiters_.take_all(lacking_memory_);
+    let_writers_go_on();
 }
 
 void Network::run() {
     const AssumeLoop here;
-    while (!waiters_.empty() && waiters_.front().retry()) {
+    while (!waiters_.empty() && has_room()) {
+        SendWaiter& waiter = waiters_.front();
+        if (waiter.retry() || !has_room()) continue;
+        // There is room, so that only memory can lack, and only for this writer's user.
+        waiter.ListHook<WaiterTag>::unlink();
+        lacking_memory_.push_back(waiter);
     }
-    if (waiters_.empty()) stalled_since_.reset();
-    if (!waiters_.empty() || !has_room()) {
-        watch_for_stall();
-        return;
-    }
+    if (!has_room()) return watch_for_stall();
+    stalled_since_.reset();
     List<Node, WritableTag> watchers;
     watchers.take_all(writable_watchers_);
     while (!watchers.empty()) watchers.pop_front().endpoint_.writable();
@@ -415,7 +427,7 @@ void Network::packet_left(bool was_oldest) {
 // waits for the rest.
 void Network::watch_for_stall() {
     const bool stalled =
-        options_.stall_timeout_ms != 0 && options_.lossless && !waiters_.empty() && full();
+        options_.stall_timeout_ms != 0 && options_.lossless && anybody_waits() && full();
     if (!stalled) return;
     if (!stalled_since_) stalled_since_ = registry_.clock().now();
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
@@ -424,7 +436,7 @@ void Network::watch_for_stall() {
 
 void Network::stall_timer_expired() {
     if (!stalled_since_ || options_.stall_timeout_ms == 0) return;
-    if (waiters_.empty() || !full()) return stalled_since_.reset();
+    if (!anybody_waits() || !full()) return stalled_since_.reset();
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
     const Instant now = registry_.clock().now();
     if (now < *stalled_since_ + timeout) {

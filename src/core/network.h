@@ -9,7 +9,8 @@
 // Invariants:
 //  (1) lossless: the backlog never exceeds msgpoolsize, save by what a policy allocates itself; no
 //      node ever drops;
-//  (2) writers that wait, for whatever reason, stand in one line, and none is overtaken;
+//  (2) writers that wait for room, or for minreaders, stand in one line, and none is overtaken; one
+//      whose user lacks memory (max_memory) steps aside, so that it holds up nobody else;
 //  (3) nothing here calls an Endpoint in the middle of a dispatch: wake-ups are Work;
 //  (4) every change either happens whole or not at all.
 // Threads: the loop only. Not done: files, permissions (Ownership is only kept here), time-outs
@@ -126,6 +127,7 @@ class Network final : private Work, private Backlog::Owner {
     void stop_waiting(SendWaiter& waiter) IPN_ON_LOOP;
     // Endpoint::writable() is called once, when a send of this node may go through again.
     void watch_writable(Node& node) IPN_ON_LOOP;
+    // Whether a packet of MTU bytes would have to wait.
     bool would_block(const Node& from) const IPN_ON_LOOP;
 
     // ---- what a policy does (see policy_host.cc)
@@ -193,6 +195,8 @@ class Network final : private Work, private Backlog::Owner {
     void update_gate() IPN_ON_LOOP;
     void wake_readers_at_end() IPN_ON_LOOP;
     void let_writers_go_on();
+    void memory_freed() IPN_ON_LOOP;
+    bool anybody_waits() const { return !waiters_.empty() || !writable_watchers_.empty(); }
     void watch_for_stall() IPN_ON_LOOP;
     void stall_timer_expired() IPN_ON_LOOP;
 
@@ -218,7 +222,9 @@ class Network final : private Work, private Backlog::Owner {
     bool gate_open_ = true;
 
     Backlog::Ptr backlog_;
-    List<SendWaiter, WaiterTag> waiters_;
+    List<SendWaiter, WaiterTag> waiters_;  // the line
+    List<SendWaiter, WaiterTag>
+        lacking_memory_;  // those who stepped aside; first when there is some
     List<Node, WritableTag> writable_watchers_;
     std::vector<Injected> injected_;
     int policy_calls_ = 0;  // how many calls into the policy are on the stack

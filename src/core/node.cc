@@ -69,11 +69,16 @@ Node::Readiness Node::readiness() const {
     if (state_ == State::ended)
         return {.readable = reads(role_), .writable = writes(role_), .hung_up = true};
 
+    // What the node gave up is "ready" as well: reading gives end of file at once, writing an
+    // error.
+    const bool gave_up_reading = reads(joined_role_) && !reads(role_);
+    const bool gave_up_writing = writes(joined_role_) && !writes(role_);
     const bool end = reads(role_) && queue_.empty() && at_end_of_file();
     const bool gap = queue_.gap_at_front() && network_->options().overrun_error;
+    const bool something = reads(role_) && (!queue_.empty() || gap || end);
     return {
-        .readable = reads(role_) && (!queue_.empty() || gap || end),
-        .writable = writes(role_) && !network_->would_block(*this),
+        .readable = something || gave_up_reading,
+        .writable = gave_up_writing || (writes(role_) && !network_->would_block(*this)),
         .hung_up = end || role_ == Role::none,
     };
 }

@@ -167,6 +167,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     std::uint64_t writer_joins_at_join_ = 0;
     State state_ = State::detached;
     Role role_ = Role::none;
+    Role joined_role_ = Role::none;  // before it was narrowed
     NodeKind kind_ = NodeKind::file;
     bool delivery_expected_ = false;
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut

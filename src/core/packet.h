@@ -179,6 +179,10 @@ class PacketPool {
     PacketRef allocate(std::uint32_t length, Account& payer,
                        Memory::Purpose purpose = Memory::Purpose::packet);
 
+    // Whether allocate() would get a packet of that length, or as long a one as it ever could.
+    bool has_room(std::uint32_t length, const Account& payer) const {
+        return memory_.has_room(payer, class_bytes(class_of(length)));
+    }
     bool could_ever_fit(std::uint32_t length) const {
         return memory_.could_ever_fit(class_bytes(class_of(length)));
     }

@@ -28,7 +28,7 @@ Registry::Registry(const Clock& clock, const Limits& limits)
     memory_.on_room([this] {
         const AssumeLoop here;
         for (const std::uint64_t id : std::exchange(awaiting_memory_, {}))
-            if (Network* network = find(id)) network->let_writers_go_on();
+            if (Network* network = find(id)) network->memory_freed();
     });
 }
 

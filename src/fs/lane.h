@@ -67,7 +67,6 @@ struct ReadRequest {
 
 struct WriteRequest {
     LaneRequest request;
-    std::uint64_t offset;  // > 0: the kernel goes on with a large write
     std::span<const std::byte> data;
     bool nonblocking;
 };

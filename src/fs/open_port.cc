@@ -16,6 +16,10 @@ using core::Node;
 using Receive = Node::Receive;
 using Send = Network::Send;
 
+namespace {
+constexpr const char* kDisconnected = "this node was disconnected";
+}
+
 class OpenPort::ParkedRead final : public Parked,
                                    public core::ListHook<ParkedReadTag>,
                                    public Recycled<ParkedRead> {
@@ -141,10 +145,10 @@ bool OpenPort::answer(LaneRequest& request, std::uint32_t size) {
             request.read_nothing();
             return true;
         case Receive::lost:
-            request.error(ENOBUFS);
+            refuse(request, ENOBUFS, "packets were lost before this read (overrun_error)");
             return true;
         case Receive::reset:
-            request.error(ECONNRESET);
+            refuse(request, ECONNRESET, kDisconnected);
             return true;
         case Receive::packet:
             break;
@@ -186,9 +190,7 @@ void OpenPort::deliver() {
 void OpenPort::write(WriteRequest write) {
     const core::AssumeLoop here;
     Network& network = node_.network();
-    const bool stream = network.options().type == core::Type::stream;
     if (write.data.empty()) return write.request.written(0);
-    if (write.offset > 0 && !stream) return write.request.error(EMSGSIZE);
 
     const Network::Sent sent = network.send(node_, write.data);
     const bool park = sent.outcome == Send::would_block && !write.nonblocking;
@@ -211,29 +213,32 @@ void OpenPort::write(WriteRequest write) {
 
 void OpenPort::finish(LaneRequest& request, std::size_t taken, const Network::Sent& sent) {
     if (taken > 0) return request.written(static_cast<std::uint32_t>(taken));
-    const auto refuse = [&](int code, std::string words) {
-        if (!words.empty()) explain_(node_.credentials().uid, std::move(words));
-        request.error(code);
-    };
     switch (sent.outcome) {
         case Send::done:
             return request.written(0);
         case Send::would_block:
-            return refuse(EAGAIN, {});
+            return request.error(EAGAIN);
         case Send::too_long:
-            return refuse(EMSGSIZE, "a packet has at most mtu bytes, and mtu is " +
-                                        std::to_string(node_.network().options().mtu));
+            return refuse(request, EMSGSIZE,
+                          "a packet has at most mtu bytes, and mtu is " +
+                              std::to_string(node_.network().options().mtu));
         case Send::never_fits:
-            return refuse(ENOMEM, "max_memory is too small for a packet of that size");
+            return refuse(request, ENOMEM, "max_memory is too small for a packet of that size");
         case Send::closed:
-            return refuse(EPIPE, node_.state() == Node::State::ended
-                                     ? "the network was ended"
-                                     : "this node gave up sending (user.ipn.role)");
+            return refuse(request, EPIPE,
+                          node_.state() == Node::State::ended
+                              ? "the network was ended"
+                              : "this node gave up sending (user.ipn.role)");
         case Send::reset:
-            return refuse(ECONNRESET, "this node was disconnected");
+            return refuse(request, ECONNRESET, kDisconnected);
         case Send::refused:
-            return refuse(sent.error, "the policy refused the packet");
+            return refuse(request, sent.error, "the policy refused the packet");
     }
+}
+
+void OpenPort::refuse(LaneRequest& request, int code, std::string words) {
+    explain_(node_.credentials().uid, std::move(words));
+    request.error(code);
 }
 
 // ---- both

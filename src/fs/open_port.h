@@ -59,6 +59,7 @@ class OpenPort final : public OpenFile, public core::ListHook<InodeTag>, private
     void gather(LaneRequest& request, core::Node::Received first, std::uint32_t size) IPN_ON_LOOP;
     // Answers a write of which `taken` bytes went through before `sent`.
     void finish(LaneRequest& request, std::size_t taken, const core::Network::Sent& sent);
+    void refuse(LaneRequest& request, int code, std::string words);
     void wake_pollers() IPN_ON_LOOP;
     void update_expectation();
 

@@ -336,12 +336,10 @@ void Session::handle_write(const fuse_in_header& header, const std::byte* argume
         return channel_.error(header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
     if (file == nullptr) return channel_.error(header.unique, EBADF);
-    // Each call begins at 0 (FOPEN_STREAM), so that more means that the kernel goes on with a write
-    // that it had to cut; except with O_APPEND, where it begins at whatever size the kernel
-    // believes in.
-    const bool appends = (in.flags & O_APPEND) != 0;
+    // The offset says nothing. A write(2) begins at 0 (FOPEN_STREAM), but one with O_APPEND at the
+    // size that the kernel believes in, and splice(2) counts up. And the kernel goes on with a
+    // write that it had to cut only if the first part, 1 MiB, was taken: by a stream.
     file->write({.request = LaneRequest(channel_, header.unique),
-                 .offset = appends ? 0 : in.offset,
                  .data = {arguments + sizeof in, in.size},
                  .nonblocking = (in.flags & O_NONBLOCK) != 0});
 }
