@@ -225,10 +225,13 @@ class TestMount:
             "defaults",
             "user",
             "noauto,users",
-            "noatime",
-            "_netdev",
-            "x-systemd.automount",
+            "owner,nofail",
+            "_netdev,comment=why",
+            "x-systemd.automount,X-why=1",
             "rw,relatime",
+            "noatime,nodiratime",
+            "strictatime,lazytime",
+            "sync,dirsync",
         ],
     )
     def test_with_options_of_mount_itself(self, directory, options):
@@ -359,6 +362,12 @@ class TestRefusals:
     def test_unknown_option(self, refused, directory, option):
         words, status = refused("lab", directory, "-o", option)
         assert option.partition("=")[0] in words
+        assert status == USAGE
+
+    @pytest.mark.parametrize("option", ["no\nsuch", "max_hops=1\n", "mode=\x1b[31m", "log=\n"])
+    def test_control_characters_are_not_repeated(self, refused, directory, option):
+        words, status = refused("lab", directory, "-o", option)
+        assert words.rstrip("\n").isprintable()
         assert status == USAGE
 
     @pytest.mark.parametrize("name", NUMBERS)
