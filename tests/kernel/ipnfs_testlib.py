@@ -20,6 +20,9 @@ import time
 
 import pytest
 
+# For Children.shell: writes numbers, each by a write(2) of its own.
+COUNT_UP = 'for ((n = first; n <= last; n++)); do echo "$n"; done'
+
 libc = ctypes.CDLL(None, use_errno=True)
 libc.read.restype = libc.write.restype = libc.mmap.restype = ctypes.c_ssize_t
 
@@ -300,9 +303,9 @@ class Task:
             self._outcome = (None, error)
 
     def interrupt(self):
-        """Send its thread a signal that is handled, by doing nothing."""
+        """Send its thread, if it still runs, a signal that is handled by doing nothing."""
         signal.signal(signal.SIGUSR1, lambda *_: None)
-        signal.pthread_kill(self._thread.ident, signal.SIGUSR1)
+        libc.tgkill(os.getpid(), self.pid, signal.SIGUSR1)
 
     def running(self):
         return self._thread.is_alive()
@@ -320,7 +323,8 @@ class Task:
 def raw_read(fd, size):
     """read(2), which fails with EINTR where os.read would try again."""
     buffer = ctypes.create_string_buffer(size)
-    return buffer.raw[: _checked(libc.read(fd, buffer, ctypes.c_size_t(size)))]
+    received = _checked(libc.read(fd, buffer, ctypes.c_size_t(size)))
+    return buffer.raw[:received]
 
 
 def raw_write(fd, data):

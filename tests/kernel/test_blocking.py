@@ -5,10 +5,12 @@ import fcntl
 import os
 import select
 import signal
+import time
 
 import pytest
 
 from ipnfs_testlib import (
+    COUNT_UP,
     Task,
     fails,
     fill,
@@ -283,3 +285,79 @@ def test_other_networks_do_not_wait(net):
     writer.write(b"packet")
 
     assert reader.read() == b"packet"
+
+
+def test_blocked_calls_cost_the_daemon_no_cpu(crowd):
+    before = cpu_ticks(crowd.mount.daemon)
+
+    time.sleep(0.5)
+
+    assert cpu_ticks(crowd.mount.daemon) - before <= 1
+
+
+def cpu_ticks(process):
+    """User and system time, in hundredths of a second."""
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+# Signals at any moment lose nothing and send nothing twice
+
+
+def interrupt_until_done(task):
+    def done():
+        for _ in range(100):
+            task.interrupt()
+        return not task.running()
+
+    until(done, "all is sent or received")
+
+
+def test_no_packet_is_lost_to_a_signal(net, spawn):
+    lan = net("lan", lossless=1, msgpoolsize=1, minreaders=1)
+    sender = spawn.shell(f'{COUNT_UP} > "$port"', port=lan.port, first=1, last=10_000)
+    reader = lan.reader(blocking=True)
+    interrupted = []
+
+    def receive():
+        packets = []
+        while len(packets) < 10_000:
+            try:
+                packets.append(raw_read(reader.fd, 100))
+            except InterruptedError:
+                interrupted.append(len(packets))
+        return packets
+
+    task = Task(receive)
+    interrupt_until_done(task)
+
+    assert task.result() == [b"%d\n" % number for number in range(1, 10_001)]
+    succeeded(sender)
+    assert interrupted
+
+
+def test_a_write_that_gave_eintr_has_not_been_sent(net, spawn, scratch):
+    lan = net("lan", lossless=1, msgpoolsize=1, eof="last-writer")
+    writer = lan.writer(blocking=True)
+    receiver = spawn.shell('exec cat "$port" > "$out"', port=lan.port, out=scratch / "out")
+    until(lambda: lan["readers"] == "1", "it has joined")
+    interrupted = []
+
+    def send():
+        for number in range(10_000):
+            while True:
+                try:
+                    raw_write(writer.fd, b"%d\n" % number)
+                    break
+                except InterruptedError:
+                    interrupted.append(number)
+
+    task = Task(send)
+    interrupt_until_done(task)
+    task.result()
+    writer.close()
+
+    succeeded(receiver)
+    assert (scratch / "out").read_bytes() == b"".join(b"%d\n" % n for n in range(10_000))
+    assert interrupted

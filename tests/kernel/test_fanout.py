@@ -2,8 +2,9 @@
 
 import os
 import random
+import subprocess
 
-from ipnfs_testlib import run, succeeded
+from ipnfs_testlib import Task, run, succeeded, until
 
 
 def make_tree(root, megabytes):
@@ -119,3 +120,46 @@ def test_shell_redirections_are_all_plain_sends(net, spawn):
     )
 
     assert b"".join(reader.read_all()) == b"1\n2\n3\n4\n5\n6\n7\n8\n"
+
+
+def test_two_hundred_cats(net, spawn, scratch):
+    lan = net("lan", numnodes=201, minreaders=200, eof="last-writer")
+    outs = [scratch / str(number) for number in range(200)]
+    cats = []
+    for out in outs:
+        with out.open("wb") as file:
+            cats.append(spawn("cat", lan.port, stdout=file))
+
+    succeeded(spawn.shell('echo "hello, everybody" > "$port"', port=lan.port), *cats)
+
+    assert {out.read_text() for out in outs} == {"hello, everybody\n"}
+
+
+def test_readers_that_come_and_are_killed_disturb_nobody(net, mount, spawn, scratch):
+    lan = net("lan", type="stream", lossless=1, msgpoolsize=4, minreaders=1, eof="last-writer")
+    steady = spawn.shell('exec cat "$port" > "$out"', port=lan.port, out=scratch / "out")
+    sender = spawn.shell('exec seq 3000000 > "$port"', port=lan.port)
+
+    visitors = 0
+    while sender.poll() is None:
+        visitor = spawn("cat", lan.port, stdout=subprocess.DEVNULL)
+        until(lambda: lan["readers"] != "1" or sender.poll() is not None, "the visitor joined")
+        visitor.kill()
+        visitor.wait()
+        visitors += 1
+
+    succeeded(sender, steady)
+    assert visitors > 3
+    assert (scratch / "out").read_text() == run("seq", "3000000")
+
+
+def test_packets_flow_while_their_network_is_renamed(net, mount):
+    lan = net("lan")
+    writer, reader = lan.writer(), lan.reader(blocking=True)
+    reading = Task(reader.read)
+    mount.until_blocked(reading)
+
+    os.rename(lan.path, os.path.join(mount.path, "renamed"))
+    writer.write(b"packet")
+
+    assert reading.result() == b"packet"

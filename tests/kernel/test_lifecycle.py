@@ -388,3 +388,16 @@ def test_a_signal_ends_the_daemon_and_it_tells_what_was_waiting(mount, net, name
     assert not mounted(mount.path)
     assert re.search(r"\b3 packets", mount.log())
     until(lambda: not reading.running(), "the blocked read has ended")
+
+
+def test_a_lazy_umount_lets_open_ports_work_on_until_they_are_closed(mount, net):
+    lan = net("lan")
+    reader, writer = lan.reader(), lan.writer()
+
+    run("umount", "--lazy", mount.path)
+
+    writer.write(b"packet")
+    assert reader.read() == b"packet"
+    assert mount.daemon.poll() is None
+    mount.close_nodes()
+    mount.until_daemon_ended()

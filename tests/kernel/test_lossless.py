@@ -10,11 +10,10 @@ import time
 
 import pytest
 
-from ipnfs_testlib import Task, fails, fill, stop, succeeded, until
+from ipnfs_testlib import COUNT_UP, Task, fails, fill, stop, succeeded, until
 
-# Each line is a packet.
-COUNT = 'exec stdbuf -oL seq "$first" "$last" > "$port"'
-COUNT_APPENDING = 'exec stdbuf -oL seq "$first" "$last" >> "$port"'
+COUNT = COUNT_UP + ' > "$port"'
+COUNT_APPENDING = COUNT_UP + ' >> "$port"'
 COLLECT = 'exec cat "$port" > "$out"'
 
 
@@ -68,6 +67,26 @@ def test_without_readers_nobody_waits(net):
 
     for _ in range(10):
         writer.write(b"into the void")
+
+
+def test_a_sender_does_not_wait_for_itself(net):
+    lan = net("lan", lossless=1, msgpoolsize=1)
+    node = lan.both()
+
+    for _ in range(10):
+        node.write(b"not for me")
+
+
+def test_who_joins_while_the_pool_is_full_reads_what_comes_later(net):
+    lan = net("lan", lossless=1, msgpoolsize=1)
+    reader, writer = lan.reader(), lan.writer()
+    fill(lan)
+    late = lan.reader()
+
+    assert reader.read() == b"0"
+    writer.write(b"1")
+
+    assert late.read_all() == [b"1"]
 
 
 def test_a_reader_that_leaves_makes_room(net):
@@ -153,8 +172,9 @@ def test_a_killed_writer_goes_at_once_and_the_others_go_on(mount, net, spawn):
 def test_ctrl_c_ends_a_blocked_writer(mount, net, spawn):
     lan = net("lan", lossless=1, msgpoolsize=1)
     lan.reader()
-    write = f"exec env --default-signal=INT bash -c '{COUNT}'"
-    writer = spawn.shell(write, port=lan.port, first=1, last=9)
+    fill(lan)
+    cat = 'exec env --default-signal=INT cat /proc/version > "$port"'
+    writer = spawn.shell(cat, port=lan.port)
     mount.until_blocked(writer)
 
     writer.send_signal(signal.SIGINT)
@@ -232,3 +252,17 @@ def test_stall_timeout_spares_the_slow_reader_that_goes_on_reading(net):
 
     task.result()
     assert packets + reader.read_all() == [b"%d" % number for number in range(12)]
+
+
+def test_being_cut_off_wakes_a_poll(net, mount):
+    lan = net("lan", lossless=1, msgpoolsize=1, stall_timeout_ms=50)
+    reader, writer = lan.reader(), lan.writer(blocking=True)
+    fill(lan)
+    poll = select.poll()
+    poll.register(reader, select.POLLPRI)
+    polling = Task(poll.poll)
+    mount.until_blocked(polling)
+
+    writer.write(b"waits until the reader is cut off")
+
+    assert polling.result() == [(reader.fd, select.POLLERR | select.POLLHUP)]

@@ -6,7 +6,7 @@ import select
 
 import pytest
 
-from ipnfs_testlib import fails, succeeded
+from ipnfs_testlib import fails, succeeded, until
 
 PACKET = bytes(10_000)
 MAX_MEMORY = 200_000  # half of it is room for at most 10 packets
@@ -53,18 +53,28 @@ def test_lossless_writers_wait_and_go_on_when_room_comes(mount_with):
     lan = mount_with(f"max_memory={MAX_MEMORY}").net(mtu=65535, lossless=1, msgpoolsize=1000)
     writer, reader = lan.writer(), lan.reader()
     sent = 0
-    while writer.poll(select.POLLOUT):
-        writer.write(PACKET)
-        sent += 1
-    assert 0 < sent <= MOST
     with fails(errno.EAGAIN):
-        writer.write(PACKET)
+        while True:
+            writer.write(PACKET)
+            sent += 1
+    assert 0 < sent <= MOST
+    assert writer.poll(select.POLLOUT) == 0
 
     assert len(reader.read_all()) == sent
 
     assert writer.poll(select.POLLOUT)
     writer.write(PACKET)
     assert reader["dropped"] == "0"
+
+
+def test_pollout_promises_room_for_the_longest_packet(mount_with):
+    lan = mount_with(f"max_memory={MAX_MEMORY}").net(mtu=30_000, lossless=1, msgpoolsize=1000)
+    writer, reader = lan.writer(), lan.reader()
+
+    while writer.poll(select.POLLOUT):
+        writer.write(bytes(30_000))
+
+    assert reader.read_all() == [bytes(30_000)] * 3
 
 
 def flood(spawn, lan):
@@ -113,3 +123,25 @@ def test_a_packet_that_can_never_fit_is_refused(mount_with, lossless):
 
     writer.write(b"fits")
     assert reader.read_all() == [b"fits"]
+
+
+@pytest.mark.parametrize("ending", ["close", "rm", "narrow", "state down"])
+def test_memory_comes_back_with_the_end_of_who_held_it(mount_with, ending):
+    mount = mount_with(f"max_memory={MAX_MEMORY}")
+
+    for number in range(5):
+        lan = mount.net(f"lan{number}", mtu=65535, msgpoolsize=1000)
+        writer, reader = lan.writer(), lan.reader()
+        for _ in range(MOST // 2):
+            writer.write(PACKET)
+        assert reader["dropped"] == "0"
+        if ending == "close":
+            reader.close()
+            until(lambda lan=lan: lan["readers"] == "0", "it has left")
+        elif ending == "rm":
+            os.unlink(lan.node_path(reader.number))
+        elif ending == "narrow":
+            reader["role"] = "none"
+        else:
+            lan["state"] = "down"
+            reader.read_all()
