@@ -39,6 +39,8 @@ class Filesystem {
     // ---- for the own lane
 
     OpenFile* open_file(std::uint64_t handle) const { return files_.find(handle); }
+    // When nobody is left who would release them.
+    void close_files() { files_.clear(); }
     void interrupt(std::uint64_t unique) { parked_.interrupt(unique); }
 
     // ---- tree.cc

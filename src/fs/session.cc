@@ -230,6 +230,7 @@ Session::Session(Filesystem& filesystem, const std::string& fuse_options,
 }
 
 Session::~Session() {
+    filesystem_.close_files();  // what waits in them answers through the channel
     unmount();
 }
 
@@ -260,7 +261,9 @@ void Session::take_over(int fd) {
 }
 
 void Session::unmount() {
-    if (std::exchange(mounted_, false)) fuse_session_unmount(session_.get());
+    if (!std::exchange(mounted_, false)) return;
+    fuse_session_unmount(session_.get());
+    channel_.attach(-1);  // libfuse has closed the descriptor
 }
 
 Session::Handled Session::handle_one() {

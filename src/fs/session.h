@@ -3,6 +3,8 @@
 // READ, WRITE, POLL and INTERRUPT take the own lane: decoded here, in place, and answered through
 // Channel. Every other request goes through libfuse to the functions of Filesystem.
 // Lifecycle: made; mount() or, in tests, attach(); handle_one() until it says ended.
+// With it go the files that are still open. By then the commit gate must have finished every change
+// that came from here.
 // Threads: the loop only. Not done: waiting; the loop polls descriptor() and calls handle_one().
 #pragma once
 

@@ -45,6 +45,11 @@ class Slots {
         return object;
     }
 
+    void clear() {
+        for (std::uint32_t index = 0; index < slots_.size(); ++index)
+            if (slots_[index].object) erase(handle(index));
+    }
+
     // For every object; the function must not insert or erase.
     template <typename Function>
     void for_each(Function function) const {
