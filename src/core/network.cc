@@ -133,6 +133,7 @@ void Network::disconnect(Node& node, Node::State state) {
     dismiss(node, node.role_);
     node.state_ = state;
     node.ListHook<WritableTag>::unlink();
+    watch_for_stall();
     ports_[node.number_] = nullptr;
     if (!reservations_.contains(node.number_)) taken_.erase(node.number_);
     --nodes_;
@@ -382,7 +383,7 @@ void Network::wait(SendWaiter& waiter) {
 
 void Network::stop_waiting(SendWaiter& waiter) {
     waiter.ListHook<WaiterTag>::unlink();
-    if (!anybody_waits()) stalled_since_.reset();
+    watch_for_stall();
     let_writers_go_on();
 }
 
@@ -419,7 +420,7 @@ void Network::run() {
 }
 
 void Network::packet_left(bool was_oldest) {
-    if (was_oldest && stalled_since_) stalled_since_ = registry_.clock().now();
+    if (was_oldest) stalled_since_.reset();
     let_writers_go_on();
 }
 
@@ -428,21 +429,17 @@ void Network::packet_left(bool was_oldest) {
 void Network::watch_for_stall() {
     const bool stalled =
         options_.stall_timeout_ms != 0 && options_.lossless && anybody_waits() && full();
-    if (!stalled) return;
+    if (!stalled) return stalled_since_.reset();
     if (!stalled_since_) stalled_since_ = registry_.clock().now();
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
     if (!stall_timer_.armed()) stall_timer_.arm(*stalled_since_ + timeout);
 }
 
 void Network::stall_timer_expired() {
-    if (!stalled_since_ || options_.stall_timeout_ms == 0) return;
-    if (!anybody_waits() || !full()) return stalled_since_.reset();
+    watch_for_stall();  // is it still so? Arms the timer for what is left of the time
     const std::chrono::milliseconds timeout(options_.stall_timeout_ms);
-    const Instant now = registry_.clock().now();
-    if (now < *stalled_since_ + timeout) {
-        stall_timer_.arm(*stalled_since_ + timeout);
-        return;
-    }
+    if (!stalled_since_ || registry_.clock().now() < *stalled_since_ + timeout) return;
+    stall_timer_.disarm();
     stalled_since_.reset();
     const Packet* oldest = backlog_->oldest();
     std::vector<Node*> stalled;

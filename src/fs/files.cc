@@ -172,8 +172,8 @@ void Filesystem::release(Request request, std::uint64_t handle) {
     request.ok();
 }
 
-void Filesystem::ioctl(Request request, fuse_ino_t node, unsigned command, std::span<const char> in,
-                       std::size_t out_size) {
+void Filesystem::ioctl(Request request, fuse_ino_t node, std::uint64_t handle, unsigned command,
+                       std::span<const char> in, std::size_t out_size) {
     const Place place = inodes_.find(node);
     const bool get = command == IPN_IOC_GETATTR;
     if ((!get && command != IPN_IOC_SETATTR) || place.open == nullptr) return request.error(ENOTTY);

@@ -68,8 +68,8 @@ class Filesystem {
     void create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode,
                 int flags) IPN_ON_LOOP;
     void release(Request request, std::uint64_t handle) IPN_ON_LOOP;
-    void ioctl(Request request, fuse_ino_t node, unsigned command, std::span<const char> in,
-               std::size_t out_size) IPN_ON_LOOP;
+    void ioctl(Request request, fuse_ino_t node, std::uint64_t handle, unsigned command,
+               std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
 
     // ---- xattrs.cc
 

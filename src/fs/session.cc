@@ -169,10 +169,10 @@ struct Session::Callbacks {
     static void removexattr(fuse_req_t r, fuse_ino_t node, const char* name) {
         call(r, &Filesystem::removexattr, node, name);
     }
-    static void ioctl(fuse_req_t r, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
+    static void ioctl(fuse_req_t r, fuse_ino_t node, unsigned command, void*, fuse_file_info* file,
                       unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
-        call(r, &Filesystem::ioctl, node, command, std::span(static_cast<const char*>(in), in_size),
-             out_size);
+        call(r, &Filesystem::ioctl, node, file->fh, command,
+             std::span(static_cast<const char*>(in), in_size), out_size);
     }
 
     static fuse_lowlevel_ops table() {
