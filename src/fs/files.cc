@@ -174,7 +174,9 @@ void Filesystem::release(Request request, std::uint64_t handle) {
 
 void Filesystem::ioctl(Request request, fuse_ino_t node, std::uint64_t handle, unsigned command,
                        std::span<const char> in, std::size_t out_size) {
-    const Place place = inodes_.find(node);
+    Place place = inodes_.find(node);
+    place.open =
+        dynamic_cast<OpenPort*>(files_.find(handle));  // of several opens of an inode, this one
     const bool get = command == IPN_IOC_GETATTR;
     if ((!get && command != IPN_IOC_SETATTR) || place.open == nullptr) return request.error(ENOTTY);
     ipn_attr attribute;
