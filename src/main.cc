@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <mntent.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -178,6 +179,7 @@ class Daemon {
                 case Session::Handled::ended:
                     return;
                 case Session::Handled::request:
+                    trimmed_ = false;
                     continue;
                 case Session::Handled::nothing:
                     break;
@@ -237,10 +239,21 @@ class Daemon {
     }
 
     void sleep() {
+        constexpr std::chrono::seconds kRest(1);
         input_.watch(session_.descriptor());
-        const auto next = registry_.timers().next();
-        if (!next) return ring_.turn(std::nullopt);
-        ring_.turn(std::max(*next - clock_.now(), ipn::core::Duration(0)));
+        std::optional<ipn::core::Duration> limit;
+        if (const auto next = registry_.timers().next())
+            limit = std::max(*next - clock_.now(), ipn::core::Duration(0));
+        else if (!trimmed_)
+            limit = kRest;
+        const ipn::core::Instant before = clock_.now();
+        ring_.turn(limit);
+        // After a second without anything to do, memory that was kept for reuse goes back.
+        const bool rested = clock_.now() - before >= kRest;
+        if (rested && !std::exchange(trimmed_, true)) {
+            registry_.packets().trim();
+            malloc_trim(0);
+        }
     }
 
     SystemClock clock_;
@@ -251,6 +264,7 @@ class Daemon {
     ipn::core::VolatileCommit commit_;
     ipn::fs::Filesystem filesystem_;
     Session session_;
+    bool trimmed_ = false;  // since the last request
 };
 
 void start_log(const MountOptions& options, bool foreground) {

@@ -5,14 +5,13 @@
 
 namespace ipn::core {
 
-PacketPool::~PacketPool() {
-    for (Free* block : free_) {
-        while (block != nullptr) {
-            Free* next = block->next;
-            ::operator delete(block);
-            block = next;
-        }
+PacketPool::~PacketPool() { trim(); }
+
+void PacketPool::trim() {
+    for (Free*& first : free_) {
+        while (first != nullptr) ::operator delete(std::exchange(first, first->next));
     }
+    cached_ = 0;
 }
 
 std::uint8_t PacketPool::class_of(std::uint32_t length) {

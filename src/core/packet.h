@@ -164,11 +164,11 @@ class Backlog {
 // PacketPool: memory for packets in size classes, so that a warm network allocates nothing.
 //
 // Limits: what is in use is bounded by Memory (charged by the size of the class); what is kept for
-// reuse by kCacheBytes. Lengths up to kLengthMax.
+// reuse by kCacheBytes, until trim(). Lengths up to kLengthMax.
 class PacketPool {
   public:
     static constexpr std::uint32_t kLengthMax = 1024 * 1024;
-    static constexpr std::size_t kCacheBytes = 4 * 1024 * 1024;
+    static constexpr std::size_t kCacheBytes = 32 * 1024 * 1024;
 
     explicit PacketPool(Memory& memory) : memory_(memory) {}
     ~PacketPool();
@@ -178,6 +178,9 @@ class PacketPool {
     // Null if `payer` or the whole mount holds too much already. May throw std::bad_alloc.
     PacketRef allocate(std::uint32_t length, Account& payer,
                        Memory::Purpose purpose = Memory::Purpose::packet);
+
+    // Gives back what is kept for reuse: for a daemon that has nothing to do.
+    void trim();
 
     // Whether allocate() would get a packet of that length, or as long a one as it ever could.
     bool has_room(std::uint32_t length, const Account& payer) const {
