@@ -224,6 +224,48 @@ TEST_F(LosslessMemoryTest, WritersWaitForMemory) {
     EXPECT_EQ(to.counters().dropped, 0U);
 }
 
+TEST_F(LosslessMemoryTest, WhoLacksMemoryHoldsUpNobodyElse) {
+    TestEndpoint &to = reader(), &greedy = writer();
+    TestEndpoint& modest = world.join(lab(), Role::writer, IPN_PORT_ANY, 2);
+    greedy.write(half);
+    greedy.write(half);
+    blocked(greedy, half);
+    world.run_work();
+    EXPECT_TRUE(modest.poll().writable);
+    EXPECT_EQ(modest.write("mine"), Send::done);
+    to.read();
+    world.run_work();
+    EXPECT_EQ(finished, half);
+}
+
+TEST_F(LosslessMemoryTest, WhoLackedMemoryComesFirstWhenThereIsSome) {
+    TestEndpoint &to = reader(), &from = writer();
+    from.write(half);
+    from.write(half);
+    blocked(from, half);
+    blocked(from, "small");
+    world.run_work();
+    to.read();
+    world.run_work();
+    EXPECT_EQ(finished, half);
+    to.read_all();
+    world.run_work();
+    EXPECT_EQ(finished, half + " small");
+}
+
+TEST_F(LosslessMemoryTest, PollKnowsThatMemoryLacks) {
+    TestEndpoint &to = reader(), &from = writer();
+    from.write(half);
+    from.write(half);
+    EXPECT_FALSE(from.poll().writable);
+    from.watch_writable();
+    world.run_work();
+    to.read_all();
+    world.run_work();
+    EXPECT_TRUE(from.poll().writable);
+    EXPECT_EQ(from.told_writable, 1);
+}
+
 TEST_F(LosslessMemoryTest, MemoryThatAnotherNetworkGivesBackLetsWritersGoOn) {
     core::Network& other = world.create("other");
     TestEndpoint& reader_there = world.join(other, Role::reader);

@@ -53,6 +53,15 @@ TEST_F(RolesTest, WhoGivesUpReadingStillWritesAndHoldsNothing) {
     EXPECT_EQ(other.read(), "x");
 }
 
+TEST_F(RolesTest, WhatWasGivenUpIsReadyToSaySo) {
+    TestEndpoint &no_reader = both(), &no_writer = both();
+    ASSERT_TRUE(no_reader.narrow(Role::writer));
+    ASSERT_TRUE(no_writer.narrow(Role::reader));
+    EXPECT_TRUE(no_reader.poll().readable);
+    EXPECT_TRUE(no_writer.poll().writable);
+    EXPECT_FALSE(no_writer.poll().readable);
+}
+
 TEST_F(RolesTest, WhoeverWaitsInTheNodeIsToldOfTheNarrowing) {
     TestEndpoint& node = both();
     ASSERT_TRUE(node.narrow(Role::writer));

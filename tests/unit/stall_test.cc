@@ -110,6 +110,59 @@ TEST_F(StallTest, TheTimeOfAWriterThatGaveUpIsNotAddedToTheNextOnes) {
     EXPECT_TRUE(is_cut(slow));
 }
 
+TEST_F(StallTest, ANewOldestPacketGetsItsWholeTime) {
+    TestEndpoint &slow = reader(), &from = writer();
+    from.write("1");
+    from.write("2");
+    from.start_write("3");
+    from.start_write("4");
+    slow.read_all();
+    world.clock.advance(milliseconds(60));  // the loop was busy with others
+    world.run_work();
+    from.start_write("5");
+    world.advance(milliseconds(99));
+    EXPECT_FALSE(is_cut(slow));
+    world.advance(milliseconds(1));
+    EXPECT_TRUE(is_cut(slow));
+}
+
+TEST_F(StallTest, WhoPollsForRoomWaitsToo) {
+    TestEndpoint &slow = reader(), &from = writer();
+    from.write("1");
+    from.write("2");
+    from.watch_writable();
+    world.advance(milliseconds(100));
+    EXPECT_TRUE(is_cut(slow));
+    EXPECT_EQ(from.told_writable, 1);
+}
+
+TEST_F(StallTest, WhoPollsLaterDoesNotInheritTheTime) {
+    TestEndpoint &slow = reader(), &from = writer();
+    from.write("1");
+    from.write("2");
+    from.start_write("3");
+    slow.read();
+    world.run_work();
+    world.advance(milliseconds(60));
+    from.watch_writable();
+    world.advance(milliseconds(99));
+    EXPECT_FALSE(is_cut(slow));
+    world.advance(milliseconds(1));
+    EXPECT_TRUE(is_cut(slow));
+}
+
+TEST_F(StallTest, APollerThatLeftDoesNotWaitAnyMore) {
+    TestEndpoint &slow = reader(), &first = writer(), &second = writer();
+    first.write("1");
+    first.write("2");
+    first.watch_writable();
+    world.advance(milliseconds(60));
+    first.leave();
+    second.watch_writable();
+    world.advance(milliseconds(60));
+    EXPECT_FALSE(is_cut(slow));
+}
+
 TEST_F(StallTest, SettingTheOptionCountsForWritersThatWaitAlready) {
     set("stall_timeout_ms", "0");
     TestEndpoint &slow = reader(), &from = writer();
