@@ -8,6 +8,7 @@
 // talking to /dev/fuse; see session.h.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -129,13 +130,13 @@ class Filesystem {
     Slots<OpenFile> files_;
     Slots<Directory> directories_;
 
-    // The process that last tried to remove a network's `port`, see unlink().
+    // Processes that tried to remove a network's `port` of late, see unlink().
     struct RemovalTry {
-        std::uint32_t pid = 0;
-        std::uint64_t network = 0;
-        core::Instant time{};
+        std::uint32_t pid;
+        std::uint64_t network;
+        core::Instant time;
     };
-    RemovalTry last_removal_try_;
+    std::deque<RemovalTry> removal_tries_;
 };
 
 template <typename Done>

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 #include <limits>
-#include <span>
+
+#include "core/text.h"
 
 namespace ipn::fs {
 
@@ -39,10 +41,10 @@ Result<std::uint64_t> parse_number(std::string_view text, int base, std::uint64_
     const bool whole = parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size();
     if (!whole || value > (std::numeric_limits<std::uint64_t>::max() >> shift) ||
         (value << shift) < min || (value << shift) > max) {
-        return fail(
-            EINVAL,
-            base == 8 ? fmt::format("'{}' is not an octal number from {:o} to {:o}", text, min, max)
-                      : fmt::format("'{}' is not a number from {} to {}", text, min, max));
+        return fail(EINVAL, base == 8 ? fmt::format("{} is not an octal number from {:o} to {:o}",
+                                                    core::quoted(text), min, max)
+                                      : fmt::format("{} is not a number from {} to {}",
+                                                    core::quoted(text), min, max));
     }
     return value << shift;
 }
@@ -61,7 +63,8 @@ constexpr std::array<std::string_view, 4> kLevels{"error", "warning", "info", "d
 Result<void> parse_level(MountOptions& options, std::string_view text) {
     const auto found = std::find(kLevels.begin(), kLevels.end(), text);
     if (found == kLevels.end())
-        return fail(EINVAL, fmt::format("'{}' is none of {}", text, fmt::join(kLevels, ", ")));
+        return fail(EINVAL,
+                    fmt::format("{} is none of {}", core::quoted(text), fmt::join(kLevels, ", ")));
     options.log = static_cast<LogLevel>(found - kLevels.begin());
     return {};
 }
@@ -97,58 +100,36 @@ constexpr std::array kRows{
     Row{"log", "LEVEL", "error, warning, info or debug (info)", parse_level},
 };
 
-bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
-    return std::find(words.begin(), words.end(), word) != words.end();
+// `words`: separated and enclosed by blanks.
+bool is_one_of(std::string_view word, std::string_view words) {
+    return words.find(fmt::format(" {} ", word)) != words.npos;
+}
+
+bool begins_with_one_of(std::string_view option,
+                        std::initializer_list<std::string_view> beginnings) {
+    return std::any_of(beginnings.begin(), beginnings.end(),
+                       [&](std::string_view beginning) { return option.starts_with(beginning); });
 }
 
 // What mount(8), fstab(5) and systemd.mount(5) use themselves, and what every ipnfs mount is
 // anyway.
 bool means_nothing_here(std::string_view option) {
-    static constexpr std::array<std::string_view, 33> kWords{"rw",
-                                                             "suid",
-                                                             "nosuid",
-                                                             "dev",
-                                                             "nodev",
-                                                             "exec",
-                                                             "noexec",
-                                                             "defaults",
-                                                             "auto",
-                                                             "noauto",
-                                                             "nofail",
-                                                             "_netdev",
-                                                             "user",
-                                                             "users",
-                                                             "nouser",
-                                                             "owner",
-                                                             "group",
-                                                             "async",
-                                                             "atime",
-                                                             "relatime",
-                                                             "norelatime",
-                                                             "strictatime",
-                                                             "nostrictatime",
-                                                             "diratime",
-                                                             "lazytime",
-                                                             "nolazytime",
-                                                             "mand",
-                                                             "nomand",
-                                                             "silent",
-                                                             "loud",
-                                                             "default_permissions",
-                                                             "iversion",
-                                                             "noiversion"};
-    return option.empty() || is_one_of(option, kWords) || option.starts_with("x-") ||
-           option.starts_with("X-") || option.starts_with("comment=") ||
-           option.starts_with("user=");
+    constexpr std::string_view kWords =
+        " rw suid nosuid dev nodev exec noexec defaults default_permissions auto noauto nofail "
+        "_netdev "
+        "user users nouser owner group async atime relatime norelatime strictatime nostrictatime "
+        "diratime nodiratime lazytime nolazytime mand nomand iversion noiversion silent loud "
+        "symfollow nosymfollow ";
+    return option.empty() || is_one_of(option, kWords) ||
+           begins_with_one_of(option, {"x-", "X-", "comment=", "user="});
 }
 
 bool is_for_fuse(std::string_view option) {
-    static constexpr std::array<std::string_view, 7> kWords{
-        "ro", "sync", "noatime", "nodiratime", "allow_other", "auto_unmount", "dirsync"};
-    return is_one_of(option, kWords) || option.starts_with("fsname=") ||
-           option.starts_with("max_read=") || option.starts_with("context=") ||
-           option.starts_with("fscontext=") || option.starts_with("defcontext=") ||
-           option.starts_with("rootcontext=");
+    constexpr std::string_view kWords = " ro sync dirsync noatime allow_other auto_unmount ";
+    return is_one_of(option, kWords) ||
+           begins_with_one_of(
+               option,
+               {"fsname=", "max_read=", "context=", "fscontext=", "defcontext=", "rootcontext="});
 }
 
 Result<void> parse_one(MountOptions& options, std::string_view option) {
@@ -163,7 +144,8 @@ Result<void> parse_one(MountOptions& options, std::string_view option) {
         return {};
     }
     if (means_nothing_here(option)) return {};
-    if (!is_for_fuse(option)) return fail(EINVAL, fmt::format("unknown option '{}'", option));
+    if (!is_for_fuse(option))
+        return fail(EINVAL, fmt::format("unknown option {}", core::quoted(option)));
     options.for_fuse.emplace_back(option);
     return {};
 }

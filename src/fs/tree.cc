@@ -325,7 +325,9 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
     const core::Credentials caller = request.caller();
     if (place.kind == Kind::gone) return request.error(ENOENT);
     if (place.kind == Kind::port) {
-        last_removal_try_ = {caller.pid, place.network->id(), registry_.clock().now()};
+        constexpr std::size_t kTriesMax = 64;
+        if (removal_tries_.size() == kTriesMax) removal_tries_.pop_front();
+        removal_tries_.push_back({caller.pid, place.network->id(), registry_.clock().now()});
         return refuse(request, place, kNotMade);
     }
     if (place.kind != Kind::numbered) return refuse(request, place, kNotMade);
@@ -360,9 +362,12 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
 // removes in the same network is part of that.
 bool Filesystem::is_recursive_removal(const core::Credentials& caller, const Place& place) {
     constexpr std::chrono::seconds kMemory(10);
-    return caller.pid != 0 && caller.pid == last_removal_try_.pid &&
-           place.network->id() == last_removal_try_.network &&
-           registry_.clock().now() - last_removal_try_.time < kMemory;
+    const core::Instant since = registry_.clock().now() - kMemory;
+    return caller.pid != 0 &&
+           std::any_of(removal_tries_.begin(), removal_tries_.end(), [&](const RemovalTry& made) {
+               return made.pid == caller.pid && made.network == place.network->id() &&
+                      made.time > since;
+           });
 }
 
 void Filesystem::refuse_creation(Request request, fuse_ino_t parent) {
