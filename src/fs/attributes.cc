@@ -28,7 +28,7 @@ struct Port {
 Port port_at(const Place& place) {
     if (place.open != nullptr) {
         Node& node = place.open->node();
-        return {&node, nullptr, node.number(), place.network};
+        return {&node, nullptr, node.number(), &node.network()};
     }
     if (place.kind != Place::Kind::numbered) return {nullptr, nullptr, 0, nullptr};
     return {place.network->node_at(place.number), place.network->reservation(place.number),
