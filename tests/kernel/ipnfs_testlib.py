@@ -5,14 +5,11 @@ condition, `Mount.until_blocked` for a process or thread to be blocked in the fi
 """
 
 import contextlib
-import ctypes
 import errno
-import fcntl
 import functools
 import os
 import select
 import signal
-import struct
 import subprocess
 import tempfile
 import threading
@@ -20,11 +17,10 @@ import time
 
 import pytest
 
+from ipnfs_syscalls import signal_thread
+
 # For Children.shell: writes numbers, each by a write(2) of its own.
 COUNT_UP = 'for ((n = first; n <= last; n++)); do echo "$n"; done'
-
-libc = ctypes.CDLL(None, use_errno=True)
-libc.read.restype = libc.write.restype = libc.mmap.restype = ctypes.c_ssize_t
 
 PATIENCE = 30  # seconds; an event that takes longer is taken for one that never comes
 
@@ -55,25 +51,6 @@ def get_option(file, name):
 
 def set_option(file, name, value):
     os.setxattr(file, f"user.ipn.{name}", str(value).encode())
-
-
-# From <ipn/ipn.h>; struct ipn_attr is name, size, reserved, value.
-IPN_ATTR = struct.Struct("=64sII256s")
-IPN_IOC_GETATTR = 3 << 30 | IPN_ATTR.size << 16 | ord("N") << 8 | 1
-IPN_IOC_SETATTR = 1 << 30 | IPN_ATTR.size << 16 | ord("N") << 8 | 2
-
-
-def ioctl_get(node, name):
-    """An option of the node that is open here, whatever the permissions of its file."""
-    attribute = bytearray(IPN_ATTR.pack(name.encode(), 0, 0, b""))
-    fcntl.ioctl(node, IPN_IOC_GETATTR, attribute)
-    _, size, _, value = IPN_ATTR.unpack(attribute)
-    return value[:size].decode()
-
-
-def ioctl_set(node, name, value):
-    text = str(value).encode()
-    fcntl.ioctl(node, IPN_IOC_SETATTR, IPN_ATTR.pack(name.encode(), len(text), 0, text))
 
 
 def run(*argv, timeout=60, **options):
@@ -305,7 +282,7 @@ class Task:
     def interrupt(self):
         """Send its thread, if it still runs, a signal that is handled by doing nothing."""
         signal.signal(signal.SIGUSR1, lambda *_: None)
-        libc.tgkill(os.getpid(), self.pid, signal.SIGUSR1)
+        signal_thread(self.pid, signal.SIGUSR1)
 
     def running(self):
         return self._thread.is_alive()
@@ -318,30 +295,6 @@ class Task:
         if error:
             raise error
         return value
-
-
-def raw_read(fd, size):
-    """read(2), which fails with EINTR where os.read would try again."""
-    buffer = ctypes.create_string_buffer(size)
-    received = _checked(libc.read(fd, buffer, ctypes.c_size_t(size)))
-    return buffer.raw[:received]
-
-
-def raw_write(fd, data):
-    """write(2), which fails with EINTR where os.write would try again."""
-    return _checked(libc.write(fd, data, ctypes.c_size_t(len(data))))
-
-
-def raw_mmap(size, protection, flags, fd):
-    """mmap(2), without the checks of Python's own."""
-    return _checked(libc.mmap(None, ctypes.c_size_t(size), protection, flags, fd, ctypes.c_long(0)))
-
-
-def _checked(result):
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return result
 
 
 class Children:
@@ -366,7 +319,7 @@ class Children:
     def kill(self):
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, 9)
+                os.killpg(child.pid, signal.SIGKILL)
         for child in self._children:
             child.wait(PATIENCE)
             for pipe in (child.stdin, child.stdout, child.stderr):

@@ -9,14 +9,13 @@ import time
 
 import pytest
 
+from ipnfs_syscalls import raw_read, raw_write
 from ipnfs_testlib import (
     COUNT_UP,
     Task,
     fails,
     fill,
     get_option,
-    raw_read,
-    raw_write,
     run,
     set_option,
     succeeded,

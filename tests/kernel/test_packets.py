@@ -8,7 +8,8 @@ import select
 
 import pytest
 
-from ipnfs_testlib import fails, raw_mmap, succeeded
+from ipnfs_syscalls import raw_mmap
+from ipnfs_testlib import fails, succeeded
 
 
 def test_one_read_receives_one_packet_however_large_the_buffer(net):

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from ipnfs_testlib import Task, fails, fill, ioctl_set, set_option
+from ipnfs_syscalls import ioctl_set
+from ipnfs_testlib import Task, fails, fill, set_option
 
 
 def narrow_by_fsetxattr(node, _lan, role):

@@ -4,7 +4,8 @@ import errno
 import random
 import select
 
-from ipnfs_testlib import Task, fails, raw_write
+from ipnfs_syscalls import raw_write
+from ipnfs_testlib import Task, fails
 
 
 def test_a_long_write_is_cut_at_the_mtu(net):
