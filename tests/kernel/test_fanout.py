@@ -1,5 +1,6 @@
 """What one node sends, every other node receives, and nobody else needs to know."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -11,8 +12,8 @@ def make_tree(root, megabytes):
     """Files of very different sizes, in directories, with a few links and odd names."""
     dice = random.Random(1)
     left = megabytes << 20
-    for number in range(10**6):
-        if left <= 0:
+    for number in itertools.count():
+        if not left:
             break
         size = min(left, dice.choice([0, 1, 700, 4096, 20_000, 1 << 20, 7_654_321]))
         directory = root / f"d{number % 7}" / f"e{number % 11}"

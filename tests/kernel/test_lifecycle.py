@@ -15,8 +15,8 @@ from ipnfs_testlib import Task, fails, fill, mounted, run, until
 # eof: end of file after the last writer
 
 
-def has_left(lan, role):
-    until(lambda: lan[role] == "0", f"no {role} left")
+def until_no(lan, what):
+    until(lambda: lan[what] == "0", f"no {what} left")
 
 
 def test_after_the_last_writer_comes_end_of_file(net):
@@ -29,7 +29,7 @@ def test_after_the_last_writer_comes_end_of_file(net):
 
     second.close()
 
-    has_left(lan, "writers")
+    until_no(lan, "writers")
     assert reader.read() == b""
     assert reader.read() == b""
     assert reader.poll(select.POLLIN) == select.POLLIN | select.POLLHUP
@@ -39,7 +39,7 @@ def test_end_of_file_comes_after_what_is_waiting(net):
     lan = net("lan", eof="last-writer")
     reader = lan.reader()
     run("bash", "-c", 'echo 1 > "$0"; echo 2 > "$0"', lan.port)
-    has_left(lan, "writers")
+    until_no(lan, "writers")
 
     assert [reader.read() for _ in range(3)] == [b"1\n", b"2\n", b""]
 
@@ -48,7 +48,7 @@ def test_by_default_there_is_no_end_of_file(net):
     lan = net("lan")
     reader = lan.reader()
     run("bash", "-c", 'echo 1 > "$0"', lan.port)
-    has_left(lan, "writers")
+    until_no(lan, "writers")
     assert reader.read() == b"1\n"
 
     with fails(errno.EAGAIN):
@@ -59,7 +59,7 @@ def test_by_default_there_is_no_end_of_file(net):
 def test_no_end_of_file_for_who_has_not_met_a_writer(net):
     lan = net("lan", eof="last-writer")
     lan.writer().close()
-    has_left(lan, "writers")
+    until_no(lan, "writers")
 
     reader = lan.reader()
 
@@ -71,7 +71,7 @@ def test_a_later_writer_makes_it_readable_again(net):
     lan = net("lan", eof="last-writer")
     reader = lan.reader()
     lan.writer().close()
-    has_left(lan, "writers")
+    until_no(lan, "writers")
     assert reader.read() == b""
 
     writer = lan.writer()
@@ -111,7 +111,7 @@ def test_eof_may_be_asked_for_while_readers_wait(net, mount):
     lan = net("lan")
     reading = Task(lan.reader(blocking=True).read)
     lan.writer().close()
-    has_left(lan, "writers")
+    until_no(lan, "writers")
     mount.until_blocked(reading)
 
     lan["eof"] = "last-writer"
@@ -144,12 +144,12 @@ def test_the_gate_stays_open_until_nobody_is_left(net):
     writer, *readers = lan.writer(), lan.reader(), lan.reader()
     for reader in readers:
         reader.close()
-    has_left(lan, "readers")
+    until_no(lan, "readers")
     writer.write(b"the gate is still open")
 
     writer.close()
 
-    has_left(lan, "nodes")
+    until_no(lan, "nodes")
     with fails(errno.EAGAIN):
         lan.writer().write(b"closed again")
 
@@ -159,7 +159,7 @@ def test_readers_one_after_the_other_do_not_open_the_gate(net):
     writer = lan.writer()
     for _ in range(3):
         lan.reader().close()
-        has_left(lan, "readers")
+        until_no(lan, "readers")
 
     with fails(errno.EAGAIN):
         writer.write(b"to nobody")
@@ -205,7 +205,7 @@ def test_a_network_is_not_ephemeral_by_default(net):
     lan = net("lan")
     lan.reader().close()
 
-    has_left(lan, "nodes")
+    until_no(lan, "nodes")
 
     assert os.path.isdir(lan.path)
 
@@ -309,7 +309,7 @@ def test_a_network_with_nodes_is_not_removed_by_rmdir(net):
 
     node.close()
 
-    has_left(lan, "nodes")
+    until_no(lan, "nodes")
     os.rmdir(lan.path)
 
 
