@@ -170,6 +170,19 @@ class TestEveryWay:
         assert node["role"] == "reader"
 
 
+class TestListing:
+    def test_connected_node_shows_all_it_has(self, net):
+        lan = net()
+        listed = {name.removeprefix("user.ipn.") for name in os.listxattr(lan.reader().fd)}
+        assert listed == {"descr", "role", *READ_ONLY} - {"from"}  # nothing was read yet
+
+    def test_reserved_port_lists_what_a_restored_dump_can_set(self, net):
+        lan = net()
+        os.close(os.open(lan.node_path(5), os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK))
+        until(lambda: lan["nodes"] == "0")
+        assert os.listxattr(lan.node_path(5)) == ["user.ipn.descr"]
+
+
 class TestNarrowing:
     """Giving a role up is shutdown(2)."""
 

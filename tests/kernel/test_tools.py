@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from ipnfs_identity import ROOT
 from ipnfs_testlib import fails, run, set_option, succeeded, until
 
 
@@ -318,6 +319,17 @@ class TestRemovingAndMoving:
             writer.write(b"still connected")
             assert reader.read_all() == [b"still connected"]
             assert network["mtu"] == "99"
+
+    def test_two_such_removals_at_once_do_no_harm_either(self, net):
+        lan, wan = net("lan"), net("wan")
+        node = lan.reader()
+        with fails(errno.EPERM):
+            os.unlink(lan.port)
+        with fails(errno.EPERM):
+            ROOT.does(os.unlink, wan.port)  # another process gets as far
+        with fails(errno.EPERM):
+            os.unlink(lan.node_path(node.number))
+        assert lan["nodes"] == "1"
 
     def test_rm_of_a_port(self, net):
         lan = net()
