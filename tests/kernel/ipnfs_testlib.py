@@ -272,6 +272,8 @@ class Task:
         self._started.wait()
 
     def _run(self, function, arguments):
+        # A child's end would interrupt the call, if the main thread has just blocked all signals.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.pid = threading.get_native_id()
         self._started.set()
         try:
