@@ -42,7 +42,8 @@ std::unique_ptr<Completion> completion(Function function) {
 class Commit {
   public:
     virtual ~Commit() = default;
-    // Calls done->finished() exactly once; before it with an error, change.undo().
+    // Calls done->finished() exactly once; before it with an error, change.undo(). Of several
+    // changes that could not be saved the last is undone first.
     virtual void submit(Change change, std::unique_ptr<Completion> done) = 0;
 };
 
