@@ -52,6 +52,10 @@ TEST_F(EndingTest, TheKernelHangsUpAndTheNetworksAreEndedThen) {
 TEST_F(EndingTest, TheSessionGoesWithAllThatWaits) {
     let_everything_wait();
     mount.end_session();
+    kernel.collect();
+    EXPECT_EQ(kernel.unanswered(), 0U);
+    EXPECT_EQ(mount.filesystem.open_files(), 0U);
+    EXPECT_EQ(lab().nodes(), 0U);
 }
 
 TEST_F(EndingTest, NetworksAreEndedFirst) {
