@@ -19,6 +19,13 @@ ipn_msg* handle(Packet& packet) {
     return reinterpret_cast<ipn_msg*>(&packet);
 }
 
+// What a policy's call answered, as an errno value: it may be nonsense, which no kernel would take.
+int errno_of(int answer) {
+    constexpr int kErrnoMax = 511;
+    if (answer == 0) return 0;
+    return answer < 0 && answer >= -kErrnoMax ? -answer : EPROTO;
+}
+
 // Makes room for one more element, so that the push_back that follows cannot fail.
 template <typename T>
 void reserve_one(std::vector<T>& vector) {
@@ -117,10 +124,12 @@ Result<std::uint32_t> Network::choose_port(Node& node, std::uint32_t wanted) {
     const PolicyCall call(*this);
     const int chosen = policy_->newport(handle(node), wanted);
     if (chosen < 0) {
-        return fail(-chosen, chosen == -EADDRNOTAVAIL ? "the policy has no port free"
-                                                      : "the policy refused the port");
+        return fail(errno_of(chosen), chosen == -EADDRNOTAVAIL ? "the policy has no port free"
+                                                               : "the policy refused the port");
     }
     auto number = free_port(static_cast<std::uint32_t>(chosen));
+    if (wanted == IPN_PORT_ANY && number && reservations_.contains(*number))
+        number = fail(EADDRINUSE, "the policy chose a port that is reserved");
     if (!number && policy_->delport != nullptr) policy_->delport(handle(node));
     return number;
 }
@@ -298,7 +307,7 @@ Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
         std::memcpy(packet->data(), data.data(), data.size());
         packet->from = from.number_;
         backlog_->enter(*packet);
-        error = -dispatch(from, *packet, 0);
+        error = dispatch(from, *packet, 0);
     } else if (!pool.could_ever_fit(length)) {
         return Send::never_fits;
     } else if (options_.lossless) {
@@ -307,7 +316,7 @@ Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
     } else {
         Packet passing = Packet::borrow(data);
         passing.from = from.number_;
-        error = -dispatch(from, passing, 0);
+        error = dispatch(from, passing, 0);
     }
     if (error != 0) return Send::refused;
     ++from.counters_.sent;
@@ -326,7 +335,7 @@ bool Network::would_block(const Node& from) const {
 
 int Network::dispatch(Node& from, Packet& packet, int depth) {
     const PolicyCall call(*this);
-    return policy_->handlemsg(handle(from), handle(packet), depth);
+    return errno_of(policy_->handlemsg(handle(from), handle(packet), depth));
 }
 
 Result<void> Network::inject(Node& from, Packet& packet, int depth) {
@@ -485,10 +494,10 @@ Result<void> Network::rebind(const std::string& policy) {
     const auto found = registry_.policies().find(policy);
     if (!found) return tl::unexpected(found.error());
     void* const before = std::exchange(policy_private, nullptr);
-    const int error = (*found)->newnet == nullptr ? 0 : (*found)->newnet(handle(*this));
+    const int error = (*found)->newnet == nullptr ? 0 : errno_of((*found)->newnet(handle(*this)));
     if (error != 0) {
         policy_private = before;
-        return fail(-error, "policy '" + policy + "' refused the network");
+        return fail(error, "policy '" + policy + "' refused the network");
     }
     if (policy_ != nullptr && policy_->delnet != nullptr) {
         void* const after = std::exchange(policy_private, before);
@@ -507,8 +516,8 @@ Result<void> Network::resize(std::uint32_t numnodes) {
     }
     if (policy_->resizenet == nullptr) return {};
     const PolicyCall call(*this);
-    const int error = policy_->resizenet(handle(*this), options_.numnodes, numnodes);
-    return error == 0 ? Result<void>() : fail(-error, "the policy refused so many ports");
+    const int error = errno_of(policy_->resizenet(handle(*this), options_.numnodes, numnodes));
+    return error == 0 ? Result<void>() : fail(error, "the policy refused so many ports");
 }
 
 }  // namespace ipn::core
