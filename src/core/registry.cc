@@ -87,6 +87,7 @@ void Registry::destroy(Network& network) {
 Result<void> Registry::rename(Network& network, std::string_view name) {
     if (auto valid = check_network_name(name); !valid) return valid;
     if (find(name) != nullptr) return fail(EEXIST, "there is a network of that name");
+    if (find(network.name_) != &network) return fail(ENOENT, "the network has lost its name");
     std::string copy(name);
     by_name_.emplace(copy, &network);
     by_name_.erase(network.name_);

@@ -49,7 +49,7 @@ class Registry {
     void restore_name(Network& network) IPN_ON_LOOP;
     // Ends a network, by force if need be; it has gone when its last node has left.
     void destroy(Network& network) IPN_ON_LOOP;
-    // EINVAL, ENAMETOOLONG, EEXIST.
+    // EINVAL, ENAMETOOLONG, EEXIST; ENOENT: it was unlinked.
     Result<void> rename(Network& network, std::string_view name) IPN_ON_LOOP;
 
     Network* find(std::string_view name) const;
