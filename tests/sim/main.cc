@@ -10,10 +10,11 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 

@@ -86,6 +86,7 @@ int Model::create(int network, const std::string& name) {
 int Model::rename(int network, const std::string& name) {
     if (const int error = check_name(name); error != 0) return error;
     if (named(name)) return EEXIST;
+    if (!networks.at(network).name) return ENOENT;
     networks.at(network).name = name;
     return 0;
 }

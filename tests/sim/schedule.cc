@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <vector>
 
 namespace ipn::sim {
 namespace {
@@ -78,7 +80,7 @@ const Schedule::Step Schedule::kSteps[] = {
      }},
     {2, [](Schedule& s) { s.both_.reserve(s.any_network(), s.random_.below(5)); }},
     {2, [](Schedule& s) { s.both_.unreserve(s.any_network(), s.random_.below(5)); }},
-    {1, [](Schedule& s) { s.rename(); }},
+    {1, [](Schedule& s) { s.both_.rename(s.any_network(), any_name(s.random_)); }},
     {1, [](Schedule& s) { s.both_.remove(s.any_network(), s.random_.chance(50)); }},
     {1, [](Schedule& s) { s.both_.shut_down(s.any_network()); }},
     {1, [](Schedule& s) { s.both_.destroy(s.any_network()); }},
@@ -136,12 +138,6 @@ void Schedule::create() {
             if (random_.chance(60))
                 both_.set_option(network, choice.option, random_.any(choice.values));
     }
-}
-
-// One that lost its name has no entry left that could be renamed.
-void Schedule::rename() {
-    const int network = any_network();
-    if (both_.model().networks.at(network).name) both_.rename(network, any_name(random_));
 }
 
 void Schedule::join() {

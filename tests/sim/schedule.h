@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "both.h"
 #include "random.h"
@@ -29,7 +30,6 @@ class Schedule {
     int any_node();
 
     void create();
-    void rename();
     void join();
     void write();
     void read();

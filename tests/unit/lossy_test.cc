@@ -224,6 +224,18 @@ TEST_F(LossyTest, OverrunComesOnlyAfterThePacketReadInPart) {
     EXPECT_EQ(to.read(), kLost);
 }
 
+TEST_F(LossyTest, APacketThatWasBegunIsFinishedBeforeALossIsTold) {
+    set("msgpoolsize", "1");
+    TestEndpoint &to = reader(), &from = writer();
+    fill(from, 2);
+    to.read();
+    from.write("abcd");
+    EXPECT_EQ(to.read(2), "ab") << "the loss before it was not to be told";
+    set("overrun_error", "1");
+    EXPECT_EQ(to.read(2), "cd");
+    EXPECT_EQ(to.read(2), kNothing);
+}
+
 TEST_F(LossyTest, WithoutTheOptionALossIsOnlyCounted) {
     set("msgpoolsize", "1");
     TestEndpoint &to = reader(), &from = writer();

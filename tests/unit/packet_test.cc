@@ -97,6 +97,14 @@ TEST_F(PacketTest, TheSameMemoryIsUsedAgain) {
     EXPECT_EQ(make(1000)->data(), before);
 }
 
+TEST_F(PacketTest, WhatIsKeptForReuseCanBeGivenBack) {
+    const PacketRef held = make(1000);
+    make(1000);
+    pool.trim();
+    EXPECT_TRUE(make(1000));
+    EXPECT_GE(memory.used(), 1000U) << "what is in use is not touched";
+}
+
 TEST_F(PacketTest, ThereIsNoneIfThePayerHoldsTooMuch) {
     std::vector<PacketRef> packets;
     for (;;) {

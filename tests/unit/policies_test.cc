@@ -470,6 +470,28 @@ TEST_F(PoliciesTest, APortThatCannotBeIsTakenBack) {
     EXPECT_EQ(world.try_join(lab(), Role::reader), EADDRNOTAVAIL);
 }
 
+TEST_F(PoliciesTest, DoesNotHandOutAReservedPortUnasked) {
+    ASSERT_EQ(world.reserve(lab(), 3), 0);
+    policy.newport = [](ipn_port*, std::uint32_t) { return 3; };
+    EXPECT_EQ(world.try_join(lab(), Role::reader), EADDRINUSE);
+    EXPECT_EQ(world.try_join(lab(), Role::reader, 3), 0);
+}
+
+TEST_F(PoliciesTest, AnAnswerThatIsNoErrnoValueIsMadeOne) {
+    TestEndpoint& from = writer();
+    int answer = 0;
+    policy.handle = [&](ipn_port*, ipn_msg*, int) { return answer; };
+    for (answer = 1; answer > -100'000; answer -= 50'000) {
+        const core::Network::Sent sent = from.send("x");
+        EXPECT_EQ(sent.outcome, Send::refused);
+        EXPECT_EQ(sent.error, EPROTO) << answer;
+    }
+    policy.newport = [](ipn_port*, std::uint32_t) { return -100'000; };
+    EXPECT_EQ(world.try_join(lab(), Role::reader), EPROTO);
+    policy.resizenet_answer = 7;
+    EXPECT_EQ(set("numnodes", "50"), EPROTO);
+}
+
 TEST_F(PoliciesTest, RefusesANewSize) {
     policy.resizenet_answer = -ENOMEM;
     EXPECT_EQ(set("numnodes", "50"), ENOMEM);

@@ -27,6 +27,10 @@ class RegistryTest : public test::CoreTest {
         const AssumeLoop here;
         return code(world.registry.unlink(network));
     }
+    void destroy(Network& network) {
+        const AssumeLoop here;
+        world.registry.destroy(network);
+    }
     void restore(Network& network) {
         const AssumeLoop here;
         world.registry.restore_name(network);
@@ -104,6 +108,14 @@ TEST_F(RegistryTest, ARenamedNetworkIsTheSame) {
     EXPECT_EQ(network.id(), id);
 }
 
+TEST_F(RegistryTest, ANetworkThatLostItsNameCannotBeRenamed) {
+    Network& network = lab();
+    ASSERT_EQ(unlink(network), 0);
+    Network& successor = world.create("lab");
+    EXPECT_EQ(rename(network, "office"), ENOENT);
+    EXPECT_EQ(world.registry.find("lab"), &successor);
+}
+
 TEST_F(RegistryTest, RenamingNeverReplaces) {
     create("two");
     EXPECT_EQ(rename(lab(), "two"), EEXIST);
@@ -126,6 +138,19 @@ TEST_F(RegistryTest, AnUnlinkedNetworkCanGetItsNameBack) {
     EXPECT_EQ(world.registry.find(network.id()), &network);
     restore(network);
     EXPECT_EQ(world.registry.find("lab"), &network);
+}
+
+TEST_F(RegistryTest, ANetworkCanBeEndedByForceAndItsNameIsFreeAtOnce) {
+    test::TestEndpoint& node = reader();
+    const std::uint64_t id = lab().id();
+    destroy(lab());
+    EXPECT_FALSE(lab_exists());
+    EXPECT_EQ(create("lab"), 0);
+    EXPECT_EQ(node.read(), test::kEndOfFile);
+    EXPECT_NE(world.registry.find(id), nullptr);
+    node.leave();
+    EXPECT_EQ(world.registry.find(id), nullptr);
+    EXPECT_TRUE(lab_exists()) << "its successor has nothing to do with it";
 }
 
 TEST_F(RegistryTest, ListsNetworksByName) {

@@ -16,6 +16,15 @@ TEST_F(ShutdownTest, ReadersGetWhatIsWaitingAndThenEndOfFile) {
     EXPECT_EQ(to.read(), kEndOfFile);
 }
 
+TEST_F(ShutdownTest, WhatIsNotReadIsReleasedWhenTheReaderLeaves) {
+    TestEndpoint &to = reader(), &from = writer();
+    from.write("unread");
+    world.shut_down(lab());
+    EXPECT_GT(world.registry.memory().used(), 0U);
+    to.leave();
+    EXPECT_EQ(world.registry.memory().used(), 0U);
+}
+
 TEST_F(ShutdownTest, WritersAreClosed) {
     TestEndpoint& from = writer();
     world.shut_down(lab());
