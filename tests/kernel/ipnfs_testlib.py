@@ -240,6 +240,7 @@ class Mount:
                 subprocess.run(["umount", "-l", self.path], check=False)
             self.daemon.kill()  # frees whoever is still blocked
             self.daemon.wait()
+            print(self.log())  # shown with a test that failed
 
 
 def mounted(path):

@@ -240,14 +240,14 @@ def test_stall_timeout_spares_the_reader_nobody_waits_for(net):
 
 
 def test_stall_timeout_spares_the_slow_reader_that_goes_on_reading(net):
-    lan = net("lan", lossless=1, msgpoolsize=2, stall_timeout_ms=1500)
+    lan = net("lan", lossless=1, msgpoolsize=2, stall_timeout_ms=4000)
     reader, writer = lan.reader(), lan.writer(blocking=True)
     fill(lan)
     task = Task(lambda: [writer.write(b"%d" % number) for number in range(2, 12)])
 
     packets = []
     while task.running():
-        time.sleep(0.25)  # 12 packets take longer than the timeout
+        time.sleep(0.4)  # 12 packets take longer than the timeout
         packets.append(reader.read())
 
     task.result()
