@@ -174,7 +174,7 @@ int Model::join(int id, int network, bool reads, bool writes, std::optional<unsi
     if (it.reserved.count(number) != 0) node.description = it.reserved.at(number);
     if (writes)
         for (const int other : connected(network)) nodes.at(other).saw_another_writer = true;
-    nodes[id] = node;
+    nodes.emplace(id, node);
     update_gate(network);
     return 0;
 }

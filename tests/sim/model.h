@@ -54,9 +54,9 @@ class Model {
     enum class State { connected, ended, cut };
 
     struct Node {
-        int network;
-        unsigned number, uid;
-        bool reads, writes;
+        int network = 0;
+        unsigned number = 0, uid = 0;
+        bool reads = false, writes = false;
         bool joined_to_read = reads, joined_to_write = writes;  // before it was narrowed
         State state = State::connected;
         std::deque<Packet> queue{};

@@ -50,6 +50,19 @@ TEST_F(LossyTest, WhatWasSentBeforeOneJoinedIsNotReceived) {
     EXPECT_EQ(late.read_all(), "later");
 }
 
+TEST_F(LossyTest, ReadersMayLeaveInAnyOrder) {
+    TestEndpoint &first = reader(), &second = reader(), &third = reader(), &fourth = reader();
+    TestEndpoint& from = writer();
+    first.leave();
+    fourth.leave();
+    from.write("1");
+    second.leave();
+    from.write("2");
+    EXPECT_EQ(third.read_all(), "1 2");
+    third.leave();
+    EXPECT_EQ(lab().readers(), 0U);
+}
+
 TEST_F(LossyTest, SendingToNobodySucceedsAndKeepsNothing) {
     EXPECT_EQ(writer().write("anybody there?"), Send::done);
     EXPECT_EQ(world.registry.memory().used(), 0U);

@@ -424,6 +424,22 @@ TEST_F(PoliciesTest, WhatIsInjectedForOthersInNewportIsHandledAfterIt) {
                 ElementsAre("newport any", "handlemsg 0 x 1", "postnewport 1"));
 }
 
+TEST_F(PoliciesTest, WhatIsInjectedInResizenetIsHandledAfterIt) {
+    both();
+    policy.calls.clear();
+    policy.within = [&](const std::string& call, ipn_port*) {
+        if (call != "resizenet") return;
+        // The policy kept the port since newport().
+        auto* kept = reinterpret_cast<ipn_port*>(lab().node_at(0));
+        ipn_msg* made = make(kept, "x");
+        policy.host.inject(kept, made, 0);
+        policy.host.put(made);
+        EXPECT_THAT(policy.calls, ElementsAre("resizenet 32 50")) << "not yet";
+    };
+    set("numnodes", "50");
+    EXPECT_THAT(policy.take_calls(), ElementsAre("resizenet 32 50", "handlemsg 0 x 1"));
+}
+
 // ---- refusing
 
 TEST_F(PoliciesTest, ARefusedPacketIsTheSendersError) {
