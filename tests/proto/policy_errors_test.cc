@@ -41,21 +41,29 @@ TEST_F(PolicyErrorsTest, OfAPacketAreTheWriters) {
     EXPECT_EQ(from.write("hello").error, 511);
 }
 
-TEST_F(PolicyErrorsTest, OfAPacketThatNoProgramCanGetAreEio) {
+TEST_F(PolicyErrorsTest, OfAPacketThatNoProgramCanGetAreEproto) {
     File from = writer();
     for (const int code : {512, 513, 600, 4095, 1 << 20, INT32_MAX}) {
         refusal = -code;
-        EXPECT_EQ(from.write("hello"), error(EIO)) << code;
+        EXPECT_EQ(from.write("hello"), error(EPROTO)) << code;
     }
 }
 
-TEST_F(PolicyErrorsTest, OfAPortThatNoProgramCanGetAreEio) {
+TEST_F(PolicyErrorsTest, ThatAreNoneAreEproto) {
+    File from = writer();
+    for (const int code : {1, 5, 600, INT32_MAX, INT32_MIN}) {
+        refusal = code;
+        EXPECT_EQ(from.write("hello"), error(EPROTO)) << code;
+    }
+}
+
+TEST_F(PolicyErrorsTest, OfAPortThatNoProgramCanGetAreEproto) {
     const std::uint64_t node = mount.node("lab/port");
     refusal = -EADDRNOTAVAIL;
     EXPECT_EQ(call(ask::open(node, O_RDWR)), error(EADDRNOTAVAIL));
     for (const int code : {512, 600, INT32_MAX}) {
         refusal = -code;
-        EXPECT_EQ(call(ask::open(node, O_RDWR)), error(EIO)) << code;
+        EXPECT_EQ(call(ask::open(node, O_RDWR)), error(EPROTO)) << code;
     }
 }
 
