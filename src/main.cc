@@ -171,7 +171,7 @@ class Daemon {
 
     void run() {
         for (;;) {
-            if (registry_.work().due()) registry_.work().run_one();
+            while (registry_.work().due()) registry_.work().run_one();
             run_timers();
             if (ring_.pending()) ring_.turn(std::chrono::nanoseconds(0));
             if (signals_.came()) return;

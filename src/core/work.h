@@ -2,9 +2,10 @@
 //
 // Deferring is what lets many packets share one wake-up: a packet is put in its readers' queues at
 // once and the sender is answered; the readers are woken later, one Work item at a time, whenever
-// no input is waiting. Input that never ceases may not hold deliveries up for ever: due() tells
-// when as many packets or bytes have been queued since the last item ran, or as much time has
-// passed, as the Limits allow.
+// no input is waiting. Input that never ceases may not hold deliveries up for ever, and what is
+// gathered should still be in the cache when it is delivered: due() tells when as many packets or
+// bytes have been queued since there was nothing to do, or as much time has passed, as the Limits
+// allow. Then everything is to run before more input is taken.
 //
 // Invariants: an item is on the queue at most once; items run in the order in which they were
 // added. Threads: the loop only.
@@ -57,11 +58,7 @@ class WorkQueue {
                                    clock_.now() - since_ >= limits_.time);
     }
 
-    void run_one() {
-        Work& item = items_.pop_front();
-        restart();
-        item.run();
-    }
+    void run_one() { items_.pop_front().run(); }
 
   private:
     void restart() {

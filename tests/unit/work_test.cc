@@ -102,11 +102,15 @@ TEST_F(WorkTest, IsNeverDueWhenThereIsNone) {
     EXPECT_FALSE(work.due());
 }
 
-TEST_F(WorkTest, RunningAnItemBeginsTheCountAnew) {
+TEST_F(WorkTest, OnceDueItStaysSoUntilEverythingHasRun) {
     work.add(a);
     work.add(b);
     for (int i = 0; i < 3; ++i) work.count(1);
     work.run_one();
+    EXPECT_TRUE(work.due());
+    work.run_one();
+    EXPECT_FALSE(work.due());
+    work.add(a);
     EXPECT_FALSE(work.due());
 }
 
