@@ -5,7 +5,9 @@
 
 namespace ipn::core {
 
-PacketPool::~PacketPool() { trim(); }
+PacketPool::~PacketPool() {
+    trim();
+}
 
 void PacketPool::trim() {
     for (Free*& first : free_) {

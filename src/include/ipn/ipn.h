@@ -12,7 +12,8 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* `name` is NUL-terminated, with or without the prefix "user.ipn."; `value` is not: `size` bytes. */
+/* `name` is NUL-terminated, with or without the prefix "user.ipn."; `value` is not: `size` bytes.
+ */
 struct ipn_attr {
     char name[64];
     __u32 size;
