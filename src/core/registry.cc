@@ -43,7 +43,7 @@ Result<Network*> Registry::create(std::string_view name, Ownership directory) {
         return fail(ENOSPC, "the mount has " + std::to_string(networks_.size()) +
                                 " networks, as many as max_networks allows");
     }
-    const std::uint64_t id = last_id_ + 1;
+    const std::uint64_t id = next_id();
     auto made = std::make_unique<Network>(*this, id, std::string(name), defaults_, directory);
     Network* network = made.get();
     if (auto applied = network->apply(defaults_); !applied)

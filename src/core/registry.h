@@ -43,6 +43,8 @@ class Registry {
 
     // EINVAL, ENAMETOOLONG bad name, EEXIST, ENOSPC.
     Result<Network*> create(std::string_view name, Ownership directory) IPN_ON_LOOP;
+    // The id of the network that create() makes next.
+    std::uint64_t next_id() const { return last_id_ + 1; }
     // Takes the network's name away, so that nobody can join any more. EBUSY while nodes are
     // connected. Follow with destroy(), or restore_name() if it was not to be.
     Result<void> unlink(Network& network) IPN_ON_LOOP;

@@ -63,7 +63,15 @@ Result<std::string> description(const Port& port) {
 
 Result<Change> set_description(const Port& port, std::string_view value) {
     const core::AssumeLoop here;
-    std::string before = *description(port);
+    Change change{[&registry = port.network->registry(), id = port.network->id(), node = port.node,
+                   number = port.number, before = *description(port)] {
+        const core::AssumeLoop loop;
+        Network* still = registry.find(id);
+        if (still == nullptr) return;
+        if (core::Reservation* kept = still->reservation(number)) kept->description = before;
+        if (node != nullptr && still->node_at(number) == node)
+            static_cast<void>(node->set_description(before));
+    }};
     if (port.node != nullptr) {
         if (auto set = port.node->set_description(value); !set)
             return tl::unexpected(std::move(set.error()));
@@ -72,15 +80,7 @@ Result<Change> set_description(const Port& port, std::string_view value) {
             return tl::unexpected(std::move(valid.error()));
         port.reservation->description = value;
     }
-    return Change{[&registry = port.network->registry(), id = port.network->id(), node = port.node,
-                   number = port.number, before = std::move(before)] {
-        const core::AssumeLoop loop;
-        Network* still = registry.find(id);
-        if (still == nullptr) return;
-        if (core::Reservation* kept = still->reservation(number)) kept->description = before;
-        if (node != nullptr && still->node_at(number) == node)
-            static_cast<void>(node->set_description(before));
-    }};
+    return change;
 }
 
 Result<std::string> role(const Port& port) {
@@ -232,20 +232,23 @@ Result<Change> Attributes::set_option(const Place& place, const core::Option& op
                                       std::string_view value) {
     const bool root = place.kind == Place::Kind::root;
     const std::string before = option.show(root ? registry_.defaults() : place.network->options());
+    Change change;
+    if (root) {
+        change.undo = [this, &option, before] {
+            const core::AssumeLoop here;
+            static_cast<void>(registry_.set_default(option, before));
+        };
+    } else {
+        change.undo = [this, &option, before, id = place.network->id()] {
+            const core::AssumeLoop here;
+            if (Network* network = registry_.find(id))
+                static_cast<void>(network->set_option(option, before));
+        };
+    }
     auto set =
         root ? registry_.set_default(option, value) : place.network->set_option(option, value);
     if (!set) return tl::unexpected(std::move(set.error()));
-    if (root) {
-        return Change{[this, &option, before] {
-            const core::AssumeLoop here;
-            static_cast<void>(registry_.set_default(option, before));
-        }};
-    }
-    return Change{[this, &option, before, id = place.network->id()] {
-        const core::AssumeLoop here;
-        if (Network* network = registry_.find(id))
-            static_cast<void>(network->set_option(option, before));
-    }};
+    return change;
 }
 
 Result<Change> Attributes::set_state(Network& network, std::string_view value) {

@@ -144,21 +144,32 @@ void Filesystem::create(Request request, fuse_ino_t parent, std::string_view nam
     Place place;
     auto reserved = reserve(where, name, request.caller(), mode, place);
     if (!reserved) return refuse(request, where, reserved.error());
-    auto joined = join(place, request.caller(), flags);
-    if (!joined) {
-        reserved->undo();
-        return refuse(request, where, joined.error());
-    }
     // The open port is in use from now on, but nobody knows it until the reservation is safe.
-    const fuse_entry_param entry = entry_for(place);
-    inodes_.opened(entry.ino, **joined);
-    const std::uint64_t handle = files_.insert(std::move(*joined));
-    core::Change change{[this, undo = std::move(reserved->undo), handle, node = entry.ino] {
-        const core::AssumeLoop here;
-        files_.erase(handle);
-        inodes_.forget(node, 1);
-        undo();
-    }};
+    fuse_entry_param entry{};
+    std::uint64_t handle = 0;
+    core::Change change;
+    try {
+        auto joined = join(place, request.caller(), flags);
+        if (!joined) {
+            reserved->undo();
+            return refuse(request, where, joined.error());
+        }
+        entry = entry_for(place);
+        OpenPort& open = **joined;
+        handle = files_.insert(std::move(*joined));
+        inodes_.opened(entry.ino, open);
+        change.undo = [this, undo = reserved->undo, handle, node = entry.ino] {
+            const core::AssumeLoop here;
+            files_.erase(handle);
+            inodes_.forget(node, 1);
+            undo();
+        };
+    } catch (const std::bad_alloc&) {
+        if (handle != 0) files_.erase(handle);
+        if (entry.ino != 0) inodes_.forget(entry.ino, 1);
+        reserved->undo();
+        throw;
+    }
     commit(std::move(request), Inodes::shown(where), std::move(change),
            [this, entry, handle](Request& answer) {
                if (answer.created(to_wire(entry), open_out(handle, kPortFlags))) return;

@@ -9,6 +9,8 @@
 #pragma once
 
 #include <deque>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -141,14 +143,20 @@ class Filesystem {
 
 template <typename Done>
 void Filesystem::commit(Request request, std::uint64_t name, core::Change change, Done done) {
-    commit_.submit(std::move(change),
-                   core::completion([this, name, kept = std::move(request),
-                                     done = std::move(done)](core::Result<void> result) mutable {
-                       if (result)
-                           done(kept);
-                       else
-                           refuse(kept, name, result.error());
-                   }));
+    std::unique_ptr<core::Completion> completion;
+    try {
+        completion = core::completion([this, name, kept = std::move(request),
+                                       done = std::move(done)](core::Result<void> result) mutable {
+            if (result)
+                done(kept);
+            else
+                refuse(kept, name, result.error());
+        });
+    } catch (const std::bad_alloc&) {
+        if (change.undo) change.undo();
+        throw;
+    }
+    commit_.submit(std::move(change), std::move(completion));
 }
 
 }  // namespace ipn::fs

@@ -190,10 +190,10 @@ void Filesystem::setattr(Request request, fuse_ino_t node, const struct stat& wa
     }
     if (changed == *owner) return request.attributes(stat_of(place));
 
-    const Ownership before = std::exchange(*owner, changed);
-    Change change{[this, node, before] {
+    Change change{[this, node, before = *owner] {
         if (Ownership* still = ownership(inodes_.find(node))) *still = before;
     }};
+    *owner = changed;
     commit(std::move(request), Inodes::shown(place), std::move(change),
            [this, node](Request& answer) {
                const core::AssumeLoop here;
@@ -225,14 +225,13 @@ void Filesystem::mkdir(Request request, fuse_ino_t parent, std::string_view name
         directory.gid = root_.gid;
         directory.mode |= S_ISGID;
     }
-    const auto made = registry_.create(name, directory);
-    if (!made) return refuse(request, where, made.error());
-
-    const std::uint64_t id = (*made)->id();
+    const std::uint64_t id = registry_.next_id();
     Change change{[this, id] {
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) registry_.destroy(*network);
     }};
+    if (const auto made = registry_.create(name, directory); !made)
+        return refuse(request, where, made.error());
     commit(std::move(request), Inodes::shown(where), std::move(change),
            [this, id](Request& answer) {
                Network* network = registry_.find(id);
@@ -246,14 +245,13 @@ void Filesystem::rmdir(Request request, fuse_ino_t parent, std::string_view name
     const Place place = child(where, name);
     if (place.kind == Kind::gone) return request.error(ENOENT);
     if (place.kind != Kind::network) return refuse(request, place, kNotMade);
-    if (auto unlinked = registry_.unlink(*place.network); !unlinked)
-        return refuse(request, place, unlinked.error());
-
     const std::uint64_t id = place.network->id();
     Change change{[this, id] {
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) registry_.restore_name(*network);
     }};
+    if (auto unlinked = registry_.unlink(*place.network); !unlinked)
+        return refuse(request, place, unlinked.error());
     commit(std::move(request), Inodes::shown(where), std::move(change),
            [this, id](Request& answer) {
                const core::AssumeLoop here;
@@ -275,14 +273,13 @@ void Filesystem::rename(Request request, fuse_ino_t parent, std::string_view nam
     if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0)
         return refuse(request, place, {EINVAL, "a network is only renamed to a free name"});
 
-    std::string before = place.network->name();
-    if (auto renamed = registry_.rename(*place.network, new_name); !renamed)
-        return refuse(request, place, renamed.error());
-    Change change{[this, id = place.network->id(), before = std::move(before)] {
+    Change change{[this, id = place.network->id(), before = place.network->name()] {
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id))
             static_cast<void>(registry_.rename(*network, before));
     }};
+    if (auto renamed = registry_.rename(*place.network, new_name); !renamed)
+        return refuse(request, place, renamed.error());
     commit(std::move(request), Inodes::shown(place), std::move(change),
            [](Request& answer) { answer.ok(); });
 }
@@ -296,13 +293,14 @@ core::Result<Change> Filesystem::reserve(const Place& parent, std::string_view n
     const auto number = parse_port_number(name);
     if (!number) return core::fail(EINVAL, "what is made here is a port, named by its number");
     const Ownership file{mode & 0666, caller.uid, caller.gid};
-    if (auto kept = parent.network->reserve(*number, file); !kept)
-        return tl::unexpected(std::move(kept.error()));
-    reserved = {.kind = Kind::numbered, .network = parent.network, .number = *number};
-    return Change{[this, id = parent.network->id(), number = *number] {
+    Change change{[this, id = parent.network->id(), number = *number] {
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) network->unreserve(number);
     }};
+    if (auto kept = parent.network->reserve(*number, file); !kept)
+        return tl::unexpected(std::move(kept.error()));
+    reserved = {.kind = Kind::numbered, .network = parent.network, .number = *number};
+    return change;
 }
 
 void Filesystem::mknod(Request request, fuse_ino_t parent, std::string_view name, mode_t mode) {
@@ -339,21 +337,17 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
     }
 
     Network& network = *place.network;
-    core::Reservation kept{};
-    const bool was_reserved = network.reservation(place.number) != nullptr;
-    if (was_reserved) kept = *network.reservation(place.number);
-    network.unreserve(place.number);
-    if (core::Node* node = network.node_at(place.number)) network.cut(*node);
-
     Change change;
-    if (was_reserved) {
-        change.undo = [this, id = network.id(), number = place.number, kept] {
+    if (const core::Reservation* reservation = network.reservation(place.number)) {
+        change.undo = [this, id = network.id(), number = place.number, kept = *reservation] {
             const core::AssumeLoop here;
             Network* still = registry_.find(id);
             if (still == nullptr || !still->reserve(number, kept.file)) return;
             still->reservation(number)->description = kept.description;
         };
     }
+    network.unreserve(place.number);
+    if (core::Node* node = network.node_at(place.number)) network.cut(*node);
     commit(std::move(request), Inodes::shown(place), std::move(change),
            [](Request& answer) { answer.ok(); });
 }
