@@ -4,32 +4,15 @@ import errno
 import fcntl
 import os
 import pathlib
-import struct
 import time
 
 import pytest
 
 from ipnfs_identity import OWNER, STRANGER
+from ipnfs_syscalls import IPN_ATTR, IPN_IOC_GETATTR, IPN_IOC_SETATTR, ioctl_get, ioctl_set
 from ipnfs_testlib import fails, get_option, run, set_option, until
 
-# struct ipn_attr: name, size, reserved, value
-ATTR = struct.Struct("=64sII256s")
-IPN_IOC_GETATTR = 3 << 30 | ATTR.size << 16 | ord("N") << 8 | 1
-IPN_IOC_SETATTR = 1 << 30 | ATTR.size << 16 | ord("N") << 8 | 2
-
 READ_ONLY = ["number", "from", "kind", "pid", "uid", "received", "sent", "dropped", "truncated"]
-
-
-def ioctl_get(fd, name):
-    attr = bytearray(ATTR.pack(name.encode(), 0, 0, b""))
-    fcntl.ioctl(fd, IPN_IOC_GETATTR, attr)
-    _, size, _, value = ATTR.unpack(attr)
-    return value[:size].decode()
-
-
-def ioctl_set(fd, name, value):
-    value = str(value).encode()
-    fcntl.ioctl(fd, IPN_IOC_SETATTR, ATTR.pack(name.encode(), len(value), 0, value))
 
 
 class ByPath:
@@ -333,13 +316,13 @@ class TestIoctl:
     def test_hostile_name(self, net, request_name, attr):
         request = {"GETATTR": IPN_IOC_GETATTR, "SETATTR": IPN_IOC_SETATTR}[request_name]
         with fails(errno.EINVAL, errno.ENODATA, errno.EOPNOTSUPP):
-            fcntl.ioctl(net().reader().fd, request, ATTR.pack(*attr[1]))
+            fcntl.ioctl(net().reader().fd, request, IPN_ATTR.pack(*attr[1]))
 
     @pytest.mark.parametrize("size", [257, 1 << 31, (1 << 32) - 1])
     def test_size_beyond_the_value(self, net, size):
         node = net().reader()
         with fails(errno.EINVAL):
-            fcntl.ioctl(node.fd, IPN_IOC_SETATTR, ATTR.pack(b"descr", size, 0, b"x"))
+            fcntl.ioctl(node.fd, IPN_IOC_SETATTR, IPN_ATTR.pack(b"descr", size, 0, b"x"))
         assert node["descr"] == ""
 
     def test_header_says_the_same(self, scratch):
