@@ -241,18 +241,15 @@ class Daemon {
     void sleep() {
         constexpr std::chrono::seconds kRest(1);
         input_.watch(session_.descriptor());
-        std::optional<ipn::core::Duration> limit;
-        if (const auto next = registry_.timers().next())
-            limit = std::max(*next - clock_.now(), ipn::core::Duration(0));
-        else if (!trimmed_)
-            limit = kRest;
-        const ipn::core::Instant before = clock_.now();
-        ring_.turn(limit);
-        // After a second without anything to do, memory that was kept for reuse goes back.
-        const bool rested = clock_.now() - before >= kRest;
-        if (rested && !std::exchange(trimmed_, true)) {
+        if (const auto next = registry_.timers().next()) {
+            ring_.turn(std::max(*next - clock_.now(), ipn::core::Duration(0)));
+        } else if (trimmed_) {
+            ring_.turn(std::nullopt);
+        } else if (!ring_.turn(kRest)) {
+            // A second without anything to do: memory that was kept for reuse goes back.
             registry_.packets().trim();
             malloc_trim(0);
+            trimmed_ = true;
         }
     }
 

@@ -52,7 +52,7 @@ bool Ring::pending() {
            (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
 }
 
-void Ring::turn(std::optional<std::chrono::nanoseconds> timeout) {
+bool Ring::turn(std::optional<std::chrono::nanoseconds> timeout) {
     const bool wait = !timeout || timeout->count() > 0;
     __kernel_timespec limit{};
     if (timeout) {
@@ -65,10 +65,11 @@ void Ring::turn(std::optional<std::chrono::nanoseconds> timeout) {
                             : io_uring_submit_and_get_events(&ring_);
     if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN)
         check(result, "io_uring_enter");
-    reap();
+    return reap();
 }
 
-void Ring::reap() {
+bool Ring::reap() {
+    bool any = false;
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
         auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
@@ -76,8 +77,10 @@ void Ring::reap() {
         io_uring_cqe_seen(&ring_, cqe);
         if (operation == nullptr) continue;  // a cancellation's own completion
         --in_kernel_;
+        any = true;
         operation->completed(result);
     }
+    return any;
 }
 
 }  // namespace ipn::ring

@@ -39,14 +39,14 @@ class Ring {
     bool pending();
 
     // Hands the kernel what is queued, waits for a completion (no longer than `timeout`, 0: not at
-    // all), and calls completed() for all that there are.
-    void turn(std::optional<std::chrono::nanoseconds> timeout);
+    // all), and calls completed() for all that there are. False if there were none.
+    bool turn(std::optional<std::chrono::nanoseconds> timeout);
 
     unsigned in_kernel() const { return in_kernel_; }
 
   private:
     io_uring_sqe& entry();
-    void reap();
+    bool reap();
 
     io_uring ring_{};
     unsigned in_kernel_ = 0;
