@@ -1,16 +1,36 @@
 #include "netdev/ring/ring.h"
 
 #include <cerrno>
+#include <memory>
 #include <system_error>
+
+#include "netdev/ring/buffer_ring.h"
 
 namespace ipn::ring {
 namespace {
+
+constexpr unsigned kReadMultishot = 49;  // IORING_OP_READ_MULTISHOT (Linux 6.7)
 
 void check(int result, const char* what) {
     if (result < 0) throw std::system_error(-result, std::generic_category(), what);
 }
 
+bool supported(io_uring& ring, unsigned operation) {
+    struct Free {
+        void operator()(io_uring_probe* probe) const { io_uring_free_probe(probe); }
+    };
+    const std::unique_ptr<io_uring_probe, Free> probe(io_uring_get_probe_ring(&ring));
+    return probe && io_uring_opcode_supported(probe.get(), static_cast<int>(operation)) != 0;
+}
+
 }  // namespace
+
+void Reception::complete(const io_uring_cqe& completion) {
+    std::optional<std::uint16_t> buffer;
+    if ((completion.flags & IORING_CQE_F_BUFFER) != 0)
+        buffer = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+    received(completion.res, buffer, (completion.flags & IORING_CQE_F_MORE) != 0);
+}
 
 Ring::Ring(unsigned entries) {
     io_uring_params params{};
@@ -19,6 +39,7 @@ Ring::Ring(unsigned entries) {
     params.cq_entries = entries * 4;
     check(io_uring_queue_init_params(entries, &ring_, &params), "io_uring_setup");
     io_uring_ring_dontfork(&ring_);
+    multishot_reads_ = supported(ring_, kReadMultishot);
 }
 
 Ring::~Ring() {
@@ -34,11 +55,40 @@ io_uring_sqe& Ring::entry() {
     return *sqe;
 }
 
+void Ring::hand_in(io_uring_sqe& entry, Operation& operation) {
+    io_uring_sqe_set_data(&entry, &operation);
+    ++in_kernel_;
+}
+
 void Ring::poll(int fd, unsigned events, Operation& operation) {
     io_uring_sqe& sqe = entry();
     io_uring_prep_poll_add(&sqe, fd, events);
-    io_uring_sqe_set_data(&sqe, &operation);
-    ++in_kernel_;
+    hand_in(sqe, operation);
+}
+
+void Ring::read(int fd, const BufferRing& buffers, Reception& reception) {
+    io_uring_sqe& sqe = entry();
+    // Length 0: as long as the buffer. Offset -1: files without a position have none.
+    const int opcode = multishot_reads_ ? static_cast<int>(kReadMultishot) : IORING_OP_READ;
+    io_uring_prep_rw(opcode, &sqe, fd, nullptr, 0, ~std::uint64_t{0});
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = buffers.group();
+    hand_in(sqe, reception);
+}
+
+void Ring::receive(int fd, msghdr& form, const BufferRing& buffers, Reception& reception) {
+    io_uring_sqe& sqe = entry();
+    io_uring_prep_recvmsg_multishot(&sqe, fd, &form, 0);
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = buffers.group();
+    hand_in(sqe, reception);
+}
+
+void Ring::write(int fd, std::span<const iovec> parts, Operation& operation) {
+    io_uring_sqe& sqe = entry();
+    io_uring_prep_writev(&sqe, fd, parts.data(), static_cast<unsigned>(parts.size()),
+                         ~std::uint64_t{0});
+    hand_in(sqe, operation);
 }
 
 void Ring::cancel(Operation& operation) {
@@ -73,12 +123,12 @@ bool Ring::reap() {
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
         auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
-        const int result = cqe->res;
+        const io_uring_cqe completion = *cqe;
         io_uring_cqe_seen(&ring_, cqe);
         if (operation == nullptr) continue;  // a cancellation's own completion
-        --in_kernel_;
+        if ((completion.flags & IORING_CQE_F_MORE) == 0) --in_kernel_;
         any = true;
-        operation->completed(result);
+        operation->complete(completion);
     }
     return any;
 }

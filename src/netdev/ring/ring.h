@@ -8,19 +8,43 @@
 #pragma once
 
 #include <liburing.h>
+#include <sys/socket.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <span>
 
 namespace ipn::ring {
+
+class BufferRing;
 
 class Operation {
   public:
     // `result` as of the system call, negative errno on failure.
     virtual void completed(int result) = 0;
+    // What the ring calls: the completion whole.
+    virtual void complete(const io_uring_cqe& completion) { completed(completion.res); }
 
   protected:
     ~Operation() = default;
+};
+
+// An operation that receives, perhaps many times, each time into a buffer of a BufferRing.
+class Reception : public Operation {
+  public:
+    // `buffer`, if it was used, belongs to the caller of BufferRing::provide() again. With `more`
+    // the operation is still the kernel's; without, it is to be handed in again to receive more.
+    // -ENOBUFS: no buffer was left.
+    virtual void received(int result, std::optional<std::uint16_t> buffer, bool more) = 0;
+
+    void complete(const io_uring_cqe& completion) final;
+
+  protected:
+    ~Reception() = default;
+
+  private:
+    void completed(int) final {}
 };
 
 class Ring {
@@ -33,6 +57,14 @@ class Ring {
 
     // Completes once when `fd` has any of `events` (poll(2)).
     void poll(int fd, unsigned events, Operation& operation);
+    // Receives into `buffers`, from a file or a socket, until there is an error or no buffer left;
+    // if the kernel has no multishot_reads(), a file is read once. A `form` gives the sizes of the
+    // address and of the control data; what comes is laid out as io_uring_recvmsg_out(3) says. It
+    // has to stay until the next turn().
+    void read(int fd, const BufferRing& buffers, Reception& reception);
+    void receive(int fd, msghdr& form, const BufferRing& buffers, Reception& reception);
+    // What `parts` and `message` refer to has to stay until the completion, themselves included.
+    void write(int fd, std::span<const iovec> parts, Operation& operation);
     void cancel(Operation& operation);
 
     // Whether a turn without waiting would have something to do.
@@ -43,13 +75,21 @@ class Ring {
     bool turn(std::optional<std::chrono::nanoseconds> timeout);
 
     unsigned in_kernel() const { return in_kernel_; }
+    bool multishot_reads() const { return multishot_reads_; }
+    // As on a kernel that has none (before Linux 6.7).
+    void forgo_multishot_reads() { multishot_reads_ = false; }
 
   private:
+    friend class BufferRing;
+
     io_uring_sqe& entry();
+    void hand_in(io_uring_sqe& entry, Operation& operation);
     bool reap();
 
     io_uring ring_{};
     unsigned in_kernel_ = 0;
+    bool multishot_reads_ = false;
+    std::uint16_t next_group_ = 0;
 };
 
 }  // namespace ipn::ring
