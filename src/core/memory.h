@@ -5,8 +5,10 @@
 // Limits: `limit` bytes in all, half of it for one user id: one user's stopped readers cannot take
 // the others' memory. Writes that wait for room must hold their data somewhere even when the limit
 // is reached. That is counted apart, since a packet that could only be had when they have gone
-// would never be: one eighth of the limit for each user id, one quarter in all. Threads: the loop
-// only. Not done: it allocates nothing, it only counts.
+// would never be: one eighth of the limit for each user id, one quarter in all. Memory that
+// interfaces have handed to the kernel for what they will receive is counted apart as well, so that
+// full queues never stop an interface for ever: one quarter in all, whoever it is for. Threads: the
+// loop only. Not done: it allocates nothing, it only counts.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +35,7 @@ class Account {
     friend class AccountRef;
     std::uint32_t uid_;
     std::uint32_t holders_ = 0;
-    std::array<std::size_t, 2> use_{};  // by Memory::Purpose
+    std::array<std::size_t, 3> use_{};  // by Memory::Purpose
 };
 
 // Keeps an account alive.
@@ -71,8 +73,9 @@ class Memory {
     }
 
     enum class Purpose : std::uint8_t {
-        packet,   // on its way to somebody
-        waiting,  // held by a write that waits for room
+        packet,     // on its way to somebody
+        waiting,    // held by a write that waits for room
+        receiving,  // the kernel's, for what an interface will receive
     };
 
     bool could_ever_fit(std::size_t bytes) const { return bytes <= limit_ / 2; }
@@ -85,11 +88,10 @@ class Memory {
     }
 
     [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
-        const bool waiting = purpose == Purpose::waiting;
         Use& all = use_[index(purpose)];
         Use& own = account.use_[index(purpose)];
-        if (all + bytes > (waiting ? limit_ / 4 : limit_)) return false;
-        if (own + bytes > (waiting ? limit_ / 8 : limit_ / 2)) return false;
+        const Share share = share_of(purpose);
+        if (all + bytes > limit_ / share.all || own + bytes > limit_ / share.own) return false;
         all += bytes;
         own += bytes;
         return true;
@@ -117,7 +119,24 @@ class Memory {
   private:
     friend class AccountRef;
     using Use = std::size_t;
-    using Uses = std::array<Use, 2>;
+    using Uses = std::array<Use, 3>;
+
+    // What may be charged, as divisors of the limit: by all users together, by one of them.
+    struct Share {
+        std::size_t all;
+        std::size_t own;
+    };
+    static constexpr Share share_of(Purpose purpose) {
+        switch (purpose) {
+            case Purpose::packet:
+                return {1, 2};
+            case Purpose::waiting:
+                return {4, 8};
+            case Purpose::receiving:
+                return {4, 4};
+        }
+        return {1, 1};
+    }
 
     static constexpr std::size_t index(Purpose purpose) {
         return static_cast<std::size_t>(purpose);

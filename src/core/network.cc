@@ -280,10 +280,16 @@ Result<std::uint32_t> Network::free_port(std::uint32_t wanted) const {
 
 // ---- packets
 
+std::optional<Network::Send> Network::why_not_to_send(const Node& from) const {
+    IPN_CHECK(from.network_ == this);
+    if (from.state_ == Node::State::cut || from.out_of_memory_) return Send::reset;
+    if (from.state_ == Node::State::ended || !writes(from.role_)) return Send::closed;
+    return {};
+}
+
 Network::Sent Network::send(Node& from, std::span<const std::byte> data, const SendWaiter* waiter) {
-    IPN_CHECK(from.network_ == this && !data.empty());
-    if (from.state_ == Node::State::cut || from.out_of_memory_) return {Send::reset};
-    if (from.state_ == Node::State::ended || !writes(from.role_)) return {Send::closed};
+    IPN_CHECK(!data.empty());
+    if (const auto reason = why_not_to_send(from)) return {*reason};
     if (options_.type == Type::packet && data.size() > options_.mtu) return {Send::too_long};
 
     Sent sent;
@@ -297,18 +303,35 @@ Network::Sent Network::send(Node& from, std::span<const std::byte> data, const S
 
 Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
                                 const SendWaiter* waiter, int& error) {
-    const bool must_queue = waiter == nullptr && !waiters_.empty();
-    if (must_queue || !has_room()) return Send::would_block;
-
+    if (must_wait(waiter)) return Send::would_block;
     const auto length = static_cast<std::uint32_t>(data.size());
+    const PacketRef packet = registry_.packets().allocate(length, from.account());
+    if (packet) std::memcpy(packet->data(), data.data(), data.size());
+    return enter(from, packet, data, {}, error);
+}
+
+Network::Sent Network::send(Node& from, const PacketRef& packet, const SendWaiter* waiter) {
+    if (const auto reason = why_not_to_send(from)) return {*reason};
+    const std::uint32_t length = packet->length();
+    if (packet->offload.longest_frame(length) > options_.mtu) return {Send::too_long};
+    if (must_wait(waiter)) return {Send::would_block};
+
     PacketPool& pool = registry_.packets();
-    PacketRef packet = pool.allocate(length, from.account());
+    const bool received = packet->receiving();
+    const PacketRef entering = received ? pool.take_over(packet, from.account()) : packet;
+    Sent sent;
+    sent.outcome = enter(from, entering, {packet->data(), length}, packet->offload, sent.error);
+    if (sent.outcome == Send::done) sent.taken = length;
+    return sent;
+}
+
+Network::Send Network::enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
+                             const Offload& offload, int& error) {
     if (packet) {
-        std::memcpy(packet->data(), data.data(), data.size());
         packet->from = from.number_;
         backlog_->enter(*packet);
         error = dispatch(from, *packet, 0);
-    } else if (!pool.could_ever_fit(length)) {
+    } else if (!registry_.packets().could_ever_fit(static_cast<std::uint32_t>(data.size()))) {
         return Send::never_fits;
     } else if (options_.lossless) {
         registry_.await_memory(*this);
@@ -316,12 +339,18 @@ Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
     } else {
         Packet passing = Packet::borrow(data);
         passing.from = from.number_;
+        passing.offload = offload;
         error = dispatch(from, passing, 0);
     }
     if (error != 0) return Send::refused;
     ++from.counters_.sent;
     last_packet_ = registry_.clock().wall();
     return Send::done;
+}
+
+bool Network::must_wait(const SendWaiter* waiter) const {
+    const bool others_wait = waiter == nullptr && !waiters_.empty();
+    return others_wait || !has_room();
 }
 
 bool Network::has_room() const {

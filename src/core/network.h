@@ -122,6 +122,11 @@ class Network final : private Work, private Backlog::Owner {
     // the head of the line trying again; anybody else waits behind those who wait.
     Sent send(Node& from, std::span<const std::byte> data,
               const SendWaiter* waiter = nullptr) IPN_ON_LOOP;
+    // Sends `packet`, which was never sent before, as one packet whatever the network's type. One
+    // that was received is taken over at this node's cost, unless it is short and is copied, or
+    // cannot be sent: ask receiving(). Too long: one of the frames that it stands for exceeds the
+    // MTU.
+    Sent send(Node& from, const PacketRef& packet, const SendWaiter* waiter = nullptr) IPN_ON_LOOP;
     // Joins the line of those who wait for room.
     void wait(SendWaiter& waiter) IPN_ON_LOOP;
     void stop_waiting(SendWaiter& waiter) IPN_ON_LOOP;
@@ -178,9 +183,14 @@ class Network final : private Work, private Backlog::Owner {
     Result<void> apply(const NetworkOptions& wanted) IPN_ON_LOOP;
     Result<void> rebind(const std::string& policy) IPN_ON_LOOP;
     Result<void> resize(std::uint32_t numnodes) IPN_ON_LOOP;
+    std::optional<Send> why_not_to_send(const Node& from) const;
     Send send_one(Node& from, std::span<const std::byte> data, const SendWaiter* waiter,
                   int& error) IPN_ON_LOOP;
+    // What is sent is `data`, in `packet` if there was memory for one.
+    Send enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
+               const Offload& offload, int& error) IPN_ON_LOOP;
     bool has_room() const;
+    bool must_wait(const SendWaiter* waiter) const;
     int dispatch(Node& from, Packet& packet, int depth) IPN_ON_LOOP;
     void run_injected() IPN_ON_LOOP;
     Result<std::uint32_t> choose_port(Node& node, std::uint32_t wanted) IPN_ON_LOOP;

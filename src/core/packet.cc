@@ -1,6 +1,7 @@
 #include "core/packet.h"
 
 #include <bit>
+#include <cstring>
 #include <new>
 
 namespace ipn::core {
@@ -45,6 +46,25 @@ PacketRef PacketPool::allocate(std::uint32_t length, Account& payer, Memory::Pur
     }
     auto* data = static_cast<std::byte*>(block) + kOverhead;
     return PacketRef(*new (block) Packet(*this, payer, purpose, data, length, size_class));
+}
+
+PacketRef PacketPool::take_over(const PacketRef& received, Account& payer) {
+    IPN_CHECK(received->receiving() && received->backlog_ == nullptr);
+    if (received->length() > kCopiedMax && recharge(*received, payer)) return received;
+    PacketRef copy = allocate(received->length(), payer);
+    if (!copy) return {};
+    std::memcpy(copy->data(), received->data(), received->length());
+    copy->from = received->from;
+    copy->offload = received->offload;
+    return copy;
+}
+
+bool PacketPool::recharge(Packet& packet, Account& payer) {
+    const std::size_t bytes = class_bytes(packet.size_class_);
+    if (!memory_.charge(payer, bytes, Memory::Purpose::packet)) return false;
+    memory_.refund(*std::exchange(packet.payer_, &payer), bytes,
+                   std::exchange(packet.purpose_, Memory::Purpose::packet));
+    return true;
 }
 
 void PacketPool::recycle(Packet* packet) {

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kLimit = 1000;
 constexpr auto kPacket = Memory::Purpose::packet;
 constexpr auto kWaiting = Memory::Purpose::waiting;
+constexpr auto kReceiving = Memory::Purpose::receiving;
 
 class MemoryTest : public testing::Test {
   protected:
@@ -86,6 +87,18 @@ TEST_F(MemoryTest, WritesThatWaitTakeNoRoomFromPackets) {
     EXPECT_EQ(memory.used(), 500U);
     memory.refund(*alice, 500, kPacket);
     memory.refund(*alice, 125, kWaiting);
+}
+
+TEST_F(MemoryTest, WhatInterfacesReceiveIntoIsAQuarterAndApart) {
+    const AccountRef alice = memory.account(1), bob = memory.account(2);
+    ASSERT_TRUE(memory.charge(*alice, 500, kPacket));
+    EXPECT_TRUE(memory.charge(*alice, 250, kReceiving));
+    EXPECT_FALSE(memory.charge(*alice, 1, kReceiving));
+    EXPECT_FALSE(memory.charge(*bob, 1, kReceiving));
+    EXPECT_TRUE(memory.charge(*bob, 500, kPacket));
+    memory.refund(*alice, 250, kReceiving);
+    memory.refund(*alice, 500, kPacket);
+    memory.refund(*bob, 500, kPacket);
 }
 
 TEST_F(MemoryTest, AnAccountLivesWhileSomebodyHoldsIt) {

@@ -130,6 +130,15 @@ TEST_F(PacketTest, CanBeShortenedWhileItIsFilled) {
     EXPECT_EQ(packet->length(), 40U);
 }
 
+TEST_F(PacketTest, CanBeMadeLongerAgainUpToItsCapacity) {
+    const PacketRef packet = make(100);
+    EXPECT_GE(packet->capacity(), 100U);
+    packet->set_length(1);
+    packet->set_length(packet->capacity());
+    std::memset(packet->data(), 0x55, packet->capacity());
+    EXPECT_DEATH(packet->set_length(packet->capacity() + 1), "check failed");
+}
+
 TEST_F(PacketTest, ATransientPacketBorrowsItsBytes) {
     const std::string_view words = "borrowed";
     Packet packet = Packet::borrow(test::bytes(words));
@@ -160,6 +169,94 @@ TEST_F(PacketTest, PacketsDoNotDisturbEachOther) {
             kept.pop_back();
         }
     }
+}
+
+// What an interface receives into: paid for by one account (2), on its way at another's cost (1).
+class ReceivingTest : public PacketTest {
+  protected:
+    static constexpr auto kReceiving = Memory::Purpose::receiving;
+    static constexpr std::uint32_t kLong = 60'000;
+    static constexpr std::uint32_t kShort = 1514;
+
+    PacketRef received(std::uint32_t length, std::byte fill = std::byte{0x55}) {
+        PacketRef packet = pool.allocate(65'600, *interface, kReceiving);
+        packet->set_length(length);
+        std::memset(packet->data(), static_cast<int>(fill), length);
+        return packet;
+    }
+    void TearDown() override {
+        EXPECT_EQ(memory.used(kReceiving), 0U);
+        interface = {};
+        payer = {};
+        PacketTest::TearDown();
+    }
+
+    AccountRef interface = memory.account(2);
+    AccountRef payer = memory.account(1);
+};
+
+TEST_F(ReceivingTest, IsCountedApartFromPackets) {
+    const PacketRef packet = received(kShort);
+    EXPECT_TRUE(packet->receiving());
+    EXPECT_EQ(memory.used(), 0U);
+    EXPECT_GE(memory.used(kReceiving), 65'600U);
+}
+
+TEST_F(ReceivingTest, ALongOneIsTakenOverItself) {
+    PacketRef packet = received(kLong);
+    const std::size_t cost = memory.used(kReceiving);
+    const PacketRef taken = pool.take_over(packet, *payer);
+    EXPECT_EQ(taken.get(), packet.get());
+    EXPECT_FALSE(packet->receiving());
+    EXPECT_EQ(memory.used(kReceiving), 0U);
+    EXPECT_EQ(memory.used(), cost);
+}
+
+TEST_F(ReceivingTest, AShortOneIsCopiedIntoMemoryOfItsSize) {
+    const PacketRef packet = received(kShort);
+    packet->from = 7;
+    packet->offload.partial_checksum = true;
+    const PacketRef copy = pool.take_over(packet, *payer);
+    ASSERT_NE(copy.get(), packet.get());
+    EXPECT_TRUE(packet->receiving()) << "it can receive again";
+    EXPECT_FALSE(copy->receiving());
+    EXPECT_LE(memory.used(), 2048U);
+    EXPECT_EQ(copy->length(), kShort);
+    EXPECT_EQ(std::memcmp(copy->data(), packet->data(), kShort), 0);
+    EXPECT_EQ(copy->from, 7U);
+    EXPECT_EQ(copy->offload, packet->offload);
+}
+
+TEST_F(ReceivingTest, ALongOneIsCopiedIfOnlyThereIsRoomForItsBytes) {
+    std::vector<PacketRef> others;
+    while (PacketRef other = pool.allocate(65'600, *payer)) others.push_back(std::move(other));
+    const PacketRef packet = received(20'000);
+    const PacketRef copy = pool.take_over(packet, *payer);
+    EXPECT_TRUE(copy);
+    EXPECT_NE(copy.get(), packet.get());
+    EXPECT_TRUE(packet->receiving());
+}
+
+TEST_F(ReceivingTest, NothingChangesIfThePayerHoldsTooMuch) {
+    std::vector<PacketRef> others;
+    for (const std::uint32_t length : {65'600U, 1000U, 1U})
+        while (PacketRef other = pool.allocate(length, *payer)) others.push_back(std::move(other));
+    const std::size_t before = memory.used();
+    for (const std::uint32_t length : {kLong, kShort}) {
+        const PacketRef packet = received(length);
+        EXPECT_FALSE(pool.take_over(packet, *payer));
+        EXPECT_TRUE(packet->receiving());
+    }
+    EXPECT_EQ(memory.used(), before);
+}
+
+TEST_F(ReceivingTest, ThePayerOutlivesTheInterface) {
+    PacketRef packet = received(kLong);
+    const PacketRef taken = pool.take_over(packet, *payer);
+    interface = {};
+    EXPECT_EQ(memory.accounts(), 1U);
+    payer = {};
+    EXPECT_EQ(memory.accounts(), 1U) << "the packet still holds it";
 }
 
 class BacklogTest : public PacketTest, private Backlog::Owner {
