@@ -298,6 +298,8 @@ Network::Sent Network::send(Node& from, std::span<const std::byte> data, const S
         sent.outcome = send_one(from, data.subspan(sent.taken, length), waiter, sent.error);
         if (sent.outcome == Send::done) sent.taken += length;
     }
+    // Whoever waited for memory only, while there was room, waits for the readers too now.
+    if (sent.taken > 0 && !has_room() && anybody_waits()) watch_for_stall();
     return sent;
 }
 

@@ -206,7 +206,9 @@ class Network final : private Work, private Backlog::Owner {
     void wake_readers_at_end() IPN_ON_LOOP;
     void let_writers_go_on();
     void memory_freed() IPN_ON_LOOP;
-    bool anybody_waits() const { return !waiters_.empty() || !writable_watchers_.empty(); }
+    bool anybody_waits() const {
+        return !waiters_.empty() || !lacking_memory_.empty() || !writable_watchers_.empty();
+    }
     void watch_for_stall() IPN_ON_LOOP;
     void stall_timer_expired() IPN_ON_LOOP;
 

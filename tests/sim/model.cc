@@ -461,10 +461,11 @@ void Model::observe() {
     };
     for (auto& [id, network] : networks) {
         const auto front = oldest(id);
-        const bool line = !network.line.empty() && front.has_value();
-        const bool stalled = line && full(id) && network.options.stall_timeout_ms != 0;
-        const bool others = !network.lacking_memory.empty() || !network.watchers.empty();
-        note(network.somebody_waits, line || (others && front.has_value()), front.value_or(0));
+        const bool anybody =
+            !network.line.empty() || !network.lacking_memory.empty() || !network.watchers.empty();
+        const bool waits = anybody && front.has_value();
+        const bool stalled = waits && full(id) && network.options.stall_timeout_ms != 0;
+        note(network.somebody_waits, waits, front.value_or(0));
         note(network.stalled, stalled, front.value_or(0));
     }
 }

@@ -10,9 +10,10 @@ using std::chrono::milliseconds;
 
 class StallTest : public CoreTest {
   protected:
-    StallTest() {
+    explicit StallTest(const char* packets = "2", const core::Registry::Limits& limits = {})
+        : CoreTest(limits) {
         set("lossless", "1");
-        set("msgpoolsize", "2");
+        set("msgpoolsize", packets);
         set("stall_timeout_ms", "100");
     }
 
@@ -208,6 +209,55 @@ TEST_F(StallTest, ACutThatEndsAnEphemeralNetworkIsHarmless) {
     self.on_state_changed = [&] { self.leave(); };
     world.advance(milliseconds(100));
     EXPECT_FALSE(lab_exists());
+}
+
+// Who waits for memory while there is room in the pool, waits for the readers too when it is full.
+class StallMemoryTest : public StallTest {
+  protected:
+    StallMemoryTest() : StallTest("3", limits(2048)) {
+        const std::string half(300, 'x');  // two of them are all that one user gets
+        greedy.write(half);
+        greedy.write(half);
+    }
+
+    TestEndpoint &slow = reader(), &greedy = writer();
+    TestEndpoint& modest = world.join(lab(), Role::writer, IPN_PORT_ANY, 2);
+};
+
+TEST_F(StallMemoryTest, AWriteThatLacksMemoryWaitsAsSoonAsThePoolIsFull) {
+    greedy.start_write("more");
+    world.run_work();
+    world.advance(milliseconds(1000));
+    EXPECT_FALSE(is_cut(slow)) << "there is room in the pool";
+    modest.write("fills the pool");
+    world.advance(milliseconds(99));
+    EXPECT_FALSE(is_cut(slow));
+    world.advance(milliseconds(1));
+    EXPECT_TRUE(is_cut(slow));
+}
+
+TEST_F(StallMemoryTest, WhoPollsForMemoryWaitsAsSoonAsThePoolIsFull) {
+    greedy.watch_writable();
+    world.advance(milliseconds(1000));
+    EXPECT_FALSE(is_cut(slow)) << "there is room in the pool";
+    modest.write("fills the pool");
+    world.advance(milliseconds(99));
+    EXPECT_FALSE(is_cut(slow));
+    world.advance(milliseconds(1));
+    EXPECT_TRUE(is_cut(slow));
+}
+
+TEST_F(StallMemoryTest, MemoryFromElsewhereGrantsNoNewTime) {
+    core::Network& other = world.create("other");
+    TestEndpoint& reader_there = world.join(other, Role::reader);
+    world.join(other, Role::writer, IPN_PORT_ANY, 2).write("there");
+    greedy.start_write("more");
+    world.run_work();
+    modest.write("fills the pool");
+    world.advance(milliseconds(60));
+    reader_there.read();
+    world.advance(milliseconds(40));
+    EXPECT_TRUE(is_cut(slow));
 }
 
 }  // namespace
