@@ -3,9 +3,8 @@
 //     simulation [--seed N] [--schedules M] [--seconds S] [--steps K] [--trace]
 //
 // Runs schedules N, N+1, … until M of them or S seconds are over; without --seed the first is drawn
-// and printed. At the first difference it prints the seed and the history of that schedule, and
-// fails.
-// --trace prints the steps as they are done: for a schedule that ends in a crash.
+// and printed. At the first difference it says which, and how to repeat that schedule, and fails.
+// --trace prints the steps as they are done.
 #include <unistd.h>
 
 #include <chrono>
@@ -14,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <memory>
 #include <random>
 #include <string>
 
@@ -76,11 +74,10 @@ void prepare_to_fail(std::uint64_t seed, int steps) {
 }
 
 // The world that differs may not even come apart cleanly: nothing is destroyed any more.
-[[noreturn]] void fail(std::uint64_t seed, const Settings& settings) {
-    std::fprintf(stderr, "schedule %llu differs:\n", static_cast<unsigned long long>(seed));
-    auto* again = new Schedule(seed, true);
-    const std::string& difference = again->run(settings.steps);
-    std::fprintf(stderr, "%s\nin step %d%s", difference.c_str(), again->steps_done(),
+[[noreturn]] void fail(std::uint64_t seed, const Schedule& schedule,
+                       const std::string& difference) {
+    std::fprintf(stderr, "schedule %llu differs in step %d: %s%s",
+                 static_cast<unsigned long long>(seed), schedule.steps_done(), difference.c_str(),
                  how_to_repeat.c_str());
     std::_Exit(1);
 }
@@ -101,11 +98,9 @@ int main(int argc, char** argv) {
     for (; done < settings.schedules && elapsed() < settings.seconds; ++done) {
         const std::uint64_t seed = settings.seed + done;
         prepare_to_fail(seed, settings.steps);
-        auto schedule = std::make_unique<Schedule>(seed, settings.trace);
-        if (!schedule->run(settings.steps).empty()) {
-            static_cast<void>(schedule.release());
-            fail(seed, settings);
-        }
+        Schedule schedule(seed, settings.trace);
+        const std::string& difference = schedule.run(settings.steps);
+        if (!difference.empty()) fail(seed, schedule, difference);
     }
     std::printf("%llu schedules of %d steps, %.0f a second\n",
                 static_cast<unsigned long long>(done), settings.steps,
