@@ -12,6 +12,7 @@ import pytest
 from ipnfs_syscalls import raw_read, raw_write
 from ipnfs_testlib import (
     COUNT_UP,
+    PATIENCE,
     Task,
     fails,
     fill,
@@ -115,7 +116,7 @@ def test_a_signal_ends_a_process_blocked_in_read(net, mount, spawn, name):
 
     reader.send_signal(signal.Signals[name])
 
-    assert reader.wait(5) == -signal.Signals[name]
+    assert reader.wait(PATIENCE) == -signal.Signals[name]
     until(lambda: lan["readers"] == "0", "it has left")
 
 
@@ -127,7 +128,7 @@ def test_many_processes_blocked_in_one_shared_read_can_all_be_killed(net, mount,
 
     for reader in readers:
         reader.kill()
-        assert reader.wait(5) == -signal.SIGKILL
+        assert reader.wait(PATIENCE) == -signal.SIGKILL
 
 
 # Several users of one open file
@@ -242,36 +243,36 @@ def crowd(full, mount):
 
 
 def test_chmod_and_chown_do_not_wait(crowd):
-    Task(os.chmod, crowd.port, 0o640).result(5)
-    Task(os.chown, crowd.port, 1, 1).result(5)
+    Task(os.chmod, crowd.port, 0o640).result()
+    Task(os.chown, crowd.port, 1, 1).result()
 
 
 def test_options_do_not_wait(crowd):
-    Task(set_option, crowd.path, "minreaders", 0).result(5)
+    Task(set_option, crowd.path, "minreaders", 0).result()
     for number in crowd.ports():
-        Task(set_option, crowd.node_path(number), "descr", "busy").result(5)
-        assert Task(get_option, crowd.node_path(number), "descr").result(5) == "busy"
+        Task(set_option, crowd.node_path(number), "descr", "busy").result()
+        assert Task(get_option, crowd.node_path(number), "descr").result() == "busy"
 
 
 def test_opening_with_o_trunc_and_nonblocking_writes_do_not_wait(crowd):
-    writer = Task(lambda: crowd.writer(flags=os.O_TRUNC)).result(5)
+    writer = Task(lambda: crowd.writer(flags=os.O_TRUNC)).result()
     with fails(errno.EAGAIN):
-        Task(writer.write, b"packet").result(5)
+        Task(writer.write, b"packet").result()
 
 
 def test_truncation_and_stat_do_not_wait(crowd):
-    Task(os.truncate, crowd.port, 0).result(5)
-    Task(os.stat, crowd.port).result(5)
-    Task(os.utime, crowd.port).result(5)
+    Task(os.truncate, crowd.port, 0).result()
+    Task(os.stat, crowd.port).result()
+    Task(os.utime, crowd.port).result()
 
 
 def test_tree_walks_neither_wait_nor_join(crowd):
     nodes = crowd["nodes"]
 
-    run("ls", "-lR", crowd.mount.path, timeout=10)
-    run("find", crowd.mount.path, "-size", "+1", timeout=10)
-    run("du", "-a", crowd.mount.path, timeout=10)
-    run("bash", "-c", '! grep -r anything "$1"', "-", crowd.mount.path, timeout=10)
+    run("ls", "-lR", crowd.mount.path)
+    run("find", crowd.mount.path, "-size", "+1")
+    run("du", "-a", crowd.mount.path)
+    run("bash", "-c", '! grep -r anything "$1"', "-", crowd.mount.path)
 
     assert crowd["nodes"] == nodes
 

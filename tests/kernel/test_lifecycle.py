@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from ipnfs_testlib import Task, fails, fill, mounted, run, until
+from ipnfs_testlib import PATIENCE, Task, fails, fill, mounted, run, until
 
 # eof: end of file after the last writer
 
@@ -184,7 +184,7 @@ def test_a_signal_ends_the_wait_at_the_gate(net, mount, spawn):
 
     writer.kill()
 
-    assert writer.wait(5) == -signal.SIGKILL
+    assert writer.wait(PATIENCE) == -signal.SIGKILL
 
 
 # ephemeral
