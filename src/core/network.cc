@@ -54,6 +54,7 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
                  const NetworkOptions& options, Ownership directory_ownership)
     : directory(directory_ownership),
       port_file{directory.mode & 0666, directory.uid, directory.gid},
+      framed_file(port_file),
       ports_directory(directory),
       registry_(registry),
       id_(id),
@@ -295,7 +296,12 @@ Network::Sent Network::send(Node& from, std::span<const std::byte> data, const S
     Sent sent;
     while (sent.outcome == Send::done && sent.taken < data.size()) {
         const std::size_t length = std::min<std::size_t>(data.size() - sent.taken, options_.mtu);
-        sent.outcome = send_one(from, data.subspan(sent.taken, length), waiter, sent.error);
+        try {
+            sent.outcome = send_one(from, data.subspan(sent.taken, length), waiter, sent.error);
+        } catch (const std::bad_alloc&) {
+            if (sent.taken == 0) throw;
+            sent.outcome = Send::never_fits;  // what was sent is to be told
+        }
         if (sent.outcome == Send::done) sent.taken += length;
     }
     // Whoever waited for memory only, while there was room, waits for the readers too now.

@@ -118,6 +118,8 @@ class Network final : private Work, private Backlog::Owner {
 
     // ---- packets
 
+    // Nothing if the node may send: else closed or reset.
+    std::optional<Send> why_not_to_send(const Node& from) const;
     // Sends `data`: one packet, or with type stream as many as it takes. `waiter`: set if this is
     // the head of the line trying again; anybody else waits behind those who wait.
     Sent send(Node& from, std::span<const std::byte> data,
@@ -166,6 +168,7 @@ class Network final : private Work, private Backlog::Owner {
 
     Ownership directory;
     Ownership port_file;
+    Ownership framed_file;
     Ownership ports_directory;
     void* policy_private = nullptr;
 
@@ -183,7 +186,6 @@ class Network final : private Work, private Backlog::Owner {
     Result<void> apply(const NetworkOptions& wanted) IPN_ON_LOOP;
     Result<void> rebind(const std::string& policy) IPN_ON_LOOP;
     Result<void> resize(std::uint32_t numnodes) IPN_ON_LOOP;
-    std::optional<Send> why_not_to_send(const Node& from) const;
     Send send_one(Node& from, std::span<const std::byte> data, const SendWaiter* waiter,
                   int& error) IPN_ON_LOOP;
     // What is sent is `data`, in `packet` if there was memory for one.

@@ -44,12 +44,13 @@ Node::Received Node::receive(std::uint32_t space) {
 
     Packet& front = queue_.front();
     const std::uint32_t offset = front_offset_;
-    const std::uint32_t rest = front.length() - offset;
+    const std::uint32_t rest = prefix_ + front.length() - offset;
     const std::uint32_t length = std::min(space, rest);
     if (offset == 0) ++counters_.received;
     last_from_ = front.from;
 
-    const bool keep = options.type == Type::stream || options.short_read == ShortRead::keep;
+    const bool keep =
+        prefix_ > 0 || options.type == Type::stream || options.short_read == ShortRead::keep;
     if (length < rest && keep) {
         front_offset_ += length;
         return {Receive::packet, PacketRef(front), offset, length};
@@ -59,9 +60,11 @@ Node::Received Node::receive(std::uint32_t space) {
     return {Receive::packet, queue_.pop(), offset, length};
 }
 
-bool Node::more_follows() const {
-    return state_ != State::cut && !queue_.empty() &&
-           !(queue_.gap_at_front() && network_->options().overrun_error);
+std::uint32_t Node::follows() const {
+    if (state_ == State::cut || queue_.empty()) return 0;
+    const bool gap = front_offset_ == 0 && queue_.gap_at_front();
+    if (gap && network_->options().overrun_error) return 0;
+    return prefix_ + queue_.front().length() - front_offset_;
 }
 
 Node::Readiness Node::readiness() const {

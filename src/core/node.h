@@ -7,9 +7,12 @@
 //   ended  the network was ended by force: what is queued can still be read, then end of file;
 //   cut    disconnected from outside (removed, or stalled for too long): ECONNRESET at once;
 // and at last Network::leave(), which every node that joined must do before it is destroyed.
-// Invariants: (1) only a connected reader's queue grows; (2) a node that never reads is never sent
-// packets; (3) a lossy node's queue holds at most msgpoolsize packets, a lossless one's at most
-// what its network's backlog holds. Threads: the loop only.
+// A node with a *prefix* reads a byte stream in which so many bytes of its endpoint's making
+// precede each packet. They are counted here, so that a packet is begun, and nothing comes between
+// its parts, as soon as the first of them is read. Invariants: (1) only a connected reader's queue
+// grows; (2) a node that never reads is never sent packets; (3) a lossy node's queue holds at most
+// msgpoolsize packets, a lossless one's at most what its network's backlog holds. Threads: the loop
+// only.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +82,7 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // What one receive() got.
     enum class Receive : std::uint8_t {
-        packet,   // `packet`, `offset`, `length` say which bytes
+        packet,   // `packet`, `offset`, `length` say which bytes; a prefix are the first of them
         nothing,  // try again after Endpoint::deliver()
         end_of_file,
         lost,   // packets were dropped here (option overrun_error); told once
@@ -100,15 +103,17 @@ class Node final : private Work, public ListHook<WritableTag> {
         bool failed = false;
     };
 
-    explicit Node(Endpoint& endpoint) : endpoint_(endpoint) {}
+    explicit Node(Endpoint& endpoint, std::uint8_t prefix = 0)
+        : endpoint_(endpoint), prefix_(prefix) {}
     ~Node();
 
-    // Takes up to `space` bytes of the oldest packet. With type packet the rest of it, if any,
-    // stays for the next call or is thrown away (option short_read).
+    // Takes up to `space` bytes of the oldest packet. With type packet and no prefix the rest of
+    // it, if any, stays for the next call or is thrown away (option short_read).
     Received receive(std::uint32_t space) IPN_ON_LOOP;
 
-    // Whether the next receive() has bytes that follow on the last one's without a gap.
-    bool more_follows() const;
+    // How many bytes of the oldest packet there are for the next receive() that follow on the last
+    // one's without a gap; 0: none.
+    std::uint32_t follows() const;
 
     Readiness readiness() const IPN_ON_LOOP;
 
@@ -169,6 +174,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     Role role_ = Role::none;
     Role joined_role_ = Role::none;  // before it was narrowed
     NodeKind kind_ = NodeKind::file;
+    const std::uint8_t prefix_;
     bool delivery_expected_ = false;
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
 };

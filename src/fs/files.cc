@@ -9,6 +9,8 @@
 #include <string>
 
 #include "fs/filesystem.h"
+#include "fs/framed_port.h"
+#include "fs/packet_port.h"
 #include "ipn/ipn.h"
 
 namespace ipn::fs {
@@ -88,6 +90,7 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
     const Place place = inodes_.find(node);
     switch (place.kind) {
         case Kind::port:
+        case Kind::framed:
         case Kind::numbered:
             return open_port(std::move(request), node, place, flags);
         case Kind::version:
@@ -111,11 +114,14 @@ core::Result<std::unique_ptr<OpenPort>> Filesystem::join(const Place& place,
                         network.reservation(place.number) == nullptr;
     if (unused) return core::fail(ENOENT, "nobody is connected to this port any more");
 
-    const std::uint64_t name = Inodes::shown(place);
-    auto open =
-        std::make_unique<OpenPort>(parked_, [this, name](std::uint32_t uid, std::string words) {
-            words_.record(uid, name, std::move(words));
-        });
+    auto explain = [this, name = Inodes::shown(place)](std::uint32_t uid, std::string words) {
+        words_.record(uid, name, std::move(words));
+    };
+    std::unique_ptr<OpenPort> open;
+    if (place.kind == Kind::framed)
+        open = std::make_unique<FramedPort>(parked_, std::move(explain));
+    else
+        open = std::make_unique<PacketPort>(parked_, std::move(explain));
     auto joined = open->join(network, {.role = role_of(flags),
                                        .port = numbered ? place.number : IPN_PORT_ANY,
                                        .credentials = caller});

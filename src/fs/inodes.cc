@@ -65,6 +65,7 @@ std::uint64_t Inodes::stable(const Place& place) {
         case Place::Kind::ports:
             return node_id(Space::ports, place.network->id());
         case Place::Kind::port:
+        case Place::Kind::framed:
         case Place::Kind::numbered:
         case Place::Kind::gone:
             break;
@@ -74,7 +75,7 @@ std::uint64_t Inodes::stable(const Place& place) {
 }
 
 std::uint64_t Inodes::fresh(const Place& place) {
-    IPN_CHECK(place.kind == Place::Kind::port || place.kind == Place::Kind::numbered);
+    IPN_CHECK(place.is_port());
     auto made = std::make_unique<Fresh>();
     made->kind = place.kind;
     made->number = place.number;
@@ -117,6 +118,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return range + 1;
         case Place::Kind::ports:
             return range + 2;
+        case Place::Kind::framed:
+            return range + 3;
         case Place::Kind::numbered:
             return range + kPorts + place.number;
     }

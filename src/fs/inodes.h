@@ -1,11 +1,11 @@
 // Inodes: what the kernel's node ids mean, and how files are shown.
 //
 // Directories and fixed files have stable node ids, computed from what they are. Every LOOKUP of a
-// port (`port`, `ports/N`) yields a fresh one instead, so that no two opens share an inode and
-// hence none of its locks: a writer that blocks does not hold up anybody's chmod or setfattr, and
-// every blocked call can be killed. A fresh node id names the open that was made through it. Node
-// ids hold kinds, numbers and generations, never pointers. The inode number that programs see is
-// stable for all of them. Threads: the loop only.
+// port (`port`, `framed`, `ports/N`) yields a fresh one instead, so that no two opens share an
+// inode and hence none of its locks: a writer that blocks does not hold up anybody's chmod or
+// setfattr, and every blocked call can be killed. A fresh node id names the open that was made
+// through it. Node ids hold kinds, numbers and generations, never pointers. The inode number that
+// programs see is stable for all of them. Threads: the loop only.
 #pragma once
 
 #include <sys/stat.h>
@@ -30,13 +30,18 @@ struct Place {
         network,   // a network's directory
         ports,     // its ports/
         port,      // its port
+        framed,    // its framed
         numbered,  // ports/N
     };
     Kind kind = Kind::gone;
-    core::Network* network = nullptr;  // set for the last four
+    core::Network* network = nullptr;  // set for the last five
     std::uint32_t number = 0;          // numbered
     OpenPort* open = nullptr;          // the open that this node id names, if there is one
 
+    // Whether opening it joins the network.
+    bool is_port() const {
+        return kind == Kind::port || kind == Kind::framed || kind == Kind::numbered;
+    }
     bool is_directory() const {
         return kind == Kind::root || kind == Kind::mount || kind == Kind::network ||
                kind == Kind::ports;

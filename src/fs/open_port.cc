@@ -3,7 +3,7 @@
 #include <poll.h>
 
 #include <cstring>
-#include <optional>
+#include <new>
 #include <span>
 
 #include "core/registry.h"
@@ -54,39 +54,44 @@ class OpenPort::ParkedWrite final : public Parked,
           taken_(taken),
           rest_(std::move(rest)) {}
 
-    void wait() IPN_ON_LOOP { port_.node_.network().wait(*this); }
+    // Joins the network's line, if it is not there.
+    void wait() IPN_ON_LOOP {
+        if (!ListHook<core::WaiterTag>::linked()) port_.node_.network().wait(*this);
+    }
 
     void interrupt() override {
         const core::AssumeLoop here;
-        fail({.outcome = Send::would_block}, EINTR);
+        leave_line();
+        end({.error = EINTR});
     }
 
-    // The node can send no more: leaves the line with what the node's state says.
+    // The node can send no more: ends with what the node's state says.
     void give_up() IPN_ON_LOOP {
-        const Network::Sent why = port_.node_.network().send(port_.node_, rest(), this);
-        fail(why, 0);
+        leave_line();
+        end(port_.send(rest(), this));
     }
 
   private:
     bool retry() override {
         const core::AssumeLoop here;
-        const Network::Sent sent = port_.node_.network().send(port_.node_, rest(), this);
-        taken_ += sent.taken;
-        offset_ += sent.taken;
-        if (sent.outcome == Send::would_block) return false;
+        Progress progress = port_.send(rest(), this);
+        taken_ += progress.taken;
+        offset_ += progress.taken;
+        if (progress.error == EAGAIN) return false;
         ListHook<core::WaiterTag>::unlink();
-        port_.finish(request_, taken_, sent);
-        delete this;
+        progress.taken = 0;
+        end(std::move(progress));
         return true;
     }
 
-    void fail(const Network::Sent& why, int code) IPN_ON_LOOP {
-        port_.node_.network().stop_waiting(*this);
-        if (code != 0 && taken_ == 0)
-            request_.error(code);
-        else
-            port_.finish(request_, taken_, why);
+    void leave_line() IPN_ON_LOOP { port_.node_.network().stop_waiting(*this); }
+
+    void end(Progress progress) IPN_ON_LOOP {
+        progress.taken += taken_;
+        OpenPort& port = port_;
+        port.finish(request_, std::move(progress));
         delete this;
+        if (!port.writes_.empty()) port.writes_.front().wait();
     }
 
     std::span<const std::byte> rest() const {
@@ -100,8 +105,8 @@ class OpenPort::ParkedWrite final : public Parked,
     core::PacketRef rest_;  // what was not taken yet, in memory charged to the writer
 };
 
-OpenPort::OpenPort(ParkedTable& parked, Explain explain)
-    : node_(*this), parked_(parked), explain_(std::move(explain)) {}
+OpenPort::OpenPort(ParkedTable& parked, Explain explain, std::uint8_t prefix)
+    : node_(*this, prefix), parked_(parked), explain_(std::move(explain)) {}
 
 OpenPort::~OpenPort() {
     const core::AssumeLoop here;
@@ -119,11 +124,12 @@ core::Result<void> OpenPort::join(Network& network, const Network::JoinRequest& 
 
 void OpenPort::read(ReadRequest read) {
     const core::AssumeLoop here;
-    const bool stream = node_.network().options().type == core::Type::stream;
-    // One read is one packet: what the kernel asks beyond that would merge two.
-    if (read.offset > 0 && !stream) return read.request.read_nothing();
+    // What the kernel asks beyond one read goes into the same read(2): never an error, which would
+    // be lost on the way, and nothing to wait for.
+    const bool beyond = read.offset > 0;
+    if (beyond && (!reads_on() || node_.follows() == 0 || !reads_.empty()))
+        return read.request.read_nothing();
     if (reads_.empty() && answer(read.request, read.size)) return;
-    if (read.offset > 0) return read.request.read_nothing();
     if (read.nonblocking) return read.request.error(EAGAIN);
 
     auto* parked = new ParkedRead(*this, std::move(read.request), read.size);
@@ -151,31 +157,10 @@ bool OpenPort::answer(LaneRequest& request, std::uint32_t size) {
             refuse(request, ECONNRESET, kDisconnected);
             return true;
         case Receive::packet:
-            break;
+            answer_with(request, std::move(received), size);
+            return true;
     }
-    const bool more = node_.network().options().type == core::Type::stream &&
-                      received.length < size && node_.more_follows();
-    if (more)
-        gather(request, std::move(received), size);
-    else
-        request.read_packet(*received.packet, received.offset, received.length);
     return true;
-}
-
-// Type stream: as much as is waiting and fits, across packets.
-void OpenPort::gather(LaneRequest& request, Node::Received first, std::uint32_t size) {
-    std::span<std::byte> space = request.gather_space();
-    if (size < space.size()) space = space.first(size);
-    std::size_t length = 0;
-    Node::Received received = std::move(first);
-    for (;;) {
-        std::memcpy(space.data() + length, received.packet->data() + received.offset,
-                    received.length);
-        length += received.length;
-        if (length == space.size() || !node_.more_follows()) break;
-        received = node_.receive(static_cast<std::uint32_t>(space.size() - length));
-    }
-    request.read_gathered(length);
 }
 
 void OpenPort::deliver() {
@@ -189,51 +174,67 @@ void OpenPort::deliver() {
 
 void OpenPort::write(WriteRequest write) {
     const core::AssumeLoop here;
-    Network& network = node_.network();
     if (write.data.empty()) return write.request.written(0);
 
-    const Network::Sent sent = network.send(node_, write.data);
-    const bool park = sent.outcome == Send::would_block && !write.nonblocking;
-    if (!park) return finish(write.request, sent.taken, sent);
-
-    const auto rest = write.data.subspan(sent.taken);
-    core::PacketRef kept = network.registry().packets().allocate(
-        static_cast<std::uint32_t>(rest.size()), node_.account(), core::Memory::Purpose::waiting);
-    if (!kept) {
-        explain_(node_.credentials().uid, "max_memory: too much is waiting already to be written");
-        if (sent.taken > 0) return write.request.written(static_cast<std::uint32_t>(sent.taken));
-        return write.request.error(ENOMEM);
+    Progress progress = must_wait_in_turn() ? Progress{.error = EAGAIN} : send(write.data, nullptr);
+    if (progress.error != EAGAIN || write.nonblocking)
+        return finish(write.request, std::move(progress));
+    try {
+        if (park(write, progress.taken)) return;
+    } catch (const std::bad_alloc&) {
+        if (progress.taken == 0) throw;
     }
-    std::memcpy(kept->data(), rest.data(), rest.size());
-    auto* parked = new ParkedWrite(*this, std::move(write.request), sent.taken, std::move(kept));
-    writes_.push_back(*parked);
-    parked_.add(*parked);
-    parked->wait();
+    progress.error = ENOMEM;
+    progress.words = kTooMuchWaits;
+    finish(write.request, std::move(progress));
 }
 
-void OpenPort::finish(LaneRequest& request, std::size_t taken, const Network::Sent& sent) {
-    if (taken > 0) return request.written(static_cast<std::uint32_t>(taken));
+bool OpenPort::park(WriteRequest& write, std::size_t taken) {
+    const auto rest = write.data.subspan(taken);
+    core::PacketRef kept = node_.network().registry().packets().allocate(
+        static_cast<std::uint32_t>(rest.size()), node_.account(), core::Memory::Purpose::waiting);
+    if (!kept) return false;
+    std::memcpy(kept->data(), rest.data(), rest.size());
+    auto* parked = new ParkedWrite(*this, std::move(write.request), taken, std::move(kept));
+    const bool its_turn = !must_wait_in_turn();
+    writes_.push_back(*parked);
+    parked_.add(*parked);
+    if (its_turn) parked->wait();
+    return true;
+}
+
+OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
     switch (sent.outcome) {
         case Send::done:
-            return request.written(0);
+            return {sent.taken};
         case Send::would_block:
-            return request.error(EAGAIN);
+            return {sent.taken, EAGAIN};
         case Send::too_long:
-            return refuse(request, EMSGSIZE,
-                          "a packet has at most mtu bytes, and mtu is " +
-                              std::to_string(node_.network().options().mtu));
+            return {sent.taken, EMSGSIZE,
+                    "a packet has at most mtu bytes, and mtu is " +
+                        std::to_string(node_.network().options().mtu)};
         case Send::never_fits:
-            return refuse(request, ENOMEM, "max_memory is too small for a packet of that size");
+            return {sent.taken, ENOMEM, "max_memory is too small for a packet of that size"};
         case Send::closed:
-            return refuse(request, EPIPE,
-                          node_.state() == Node::State::ended
-                              ? "the network was ended"
-                              : "this node gave up sending (user.ipn.role)");
+            return {sent.taken, EPIPE,
+                    node_.state() == Node::State::ended
+                        ? "the network was ended"
+                        : "this node gave up sending (user.ipn.role)"};
         case Send::reset:
-            return refuse(request, ECONNRESET, kDisconnected);
+            return {sent.taken, ECONNRESET, kDisconnected};
         case Send::refused:
-            return refuse(request, sent.error, "the policy refused the packet");
+            return {sent.taken, sent.error, "the policy refused the packet"};
     }
+    return {};
+}
+
+void OpenPort::finish(LaneRequest& request, Progress progress) {
+    if (progress.taken > 0 || progress.error == 0)
+        request.written(static_cast<std::uint32_t>(progress.taken));
+    else if (progress.words.empty())
+        request.error(progress.error);
+    else
+        refuse(request, progress.error, std::move(progress.words));
 }
 
 void OpenPort::refuse(LaneRequest& request, int code, std::string words) {
@@ -247,7 +248,9 @@ void OpenPort::state_changed() {
     const core::AssumeLoop here;
     deliver();
     const bool can_send = node_.state() == Node::State::connected && core::writes(node_.role());
-    while (!can_send && !writes_.empty()) writes_.front().give_up();
+    if (can_send) return;
+    while (!writes_.empty()) writes_.front().give_up();
+    stop_sending();
 }
 
 void OpenPort::poll(PollRequest poll) {
@@ -259,12 +262,13 @@ void OpenPort::poll(PollRequest poll) {
         update_expectation();
     }
     const Node::Readiness ready = node_.readiness();
-    const bool watch = poll.wants_wakeup && (poll.events & POLLOUT) != 0 && !ready.writable &&
+    const bool writable = writable_now(ready) && !must_wait_in_turn();
+    const bool watch = poll.wants_wakeup && (poll.events & POLLOUT) != 0 && !writable &&
                        node_.state() == Node::State::connected;
     if (watch) node_.network().watch_writable(node_);
     poll.request.polled((ready.readable ? POLLIN | POLLRDNORM : 0u) |
-                        (ready.writable ? POLLOUT | POLLWRNORM : 0u) |
-                        (ready.hung_up ? POLLHUP : 0u) | (ready.failed ? POLLERR : 0u));
+                        (writable ? POLLOUT | POLLWRNORM : 0u) | (ready.hung_up ? POLLHUP : 0u) |
+                        (ready.failed ? POLLERR : 0u));
 }
 
 void OpenPort::writable() {

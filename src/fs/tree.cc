@@ -33,6 +33,7 @@ namespace {
 constexpr std::string_view kMountName = ".ipnfs";
 constexpr std::string_view kVersionName = "version";
 constexpr std::string_view kPortName = "port";
+constexpr std::string_view kFramedName = "framed";
 constexpr std::string_view kPortsName = "ports";
 
 const Error kNotMade{EPERM, "only what ipnfs(8) names can be made and removed here"};
@@ -81,6 +82,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             return {};
         case Kind::network:
             if (name == kPortName) return {.kind = Kind::port, .network = parent.network};
+            if (name == kFramedName) return {.kind = Kind::framed, .network = parent.network};
             if (name == kPortsName) return {.kind = Kind::ports, .network = parent.network};
             return {};
         case Kind::ports: {
@@ -94,6 +96,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::gone:
         case Kind::version:
         case Kind::port:
+        case Kind::framed:
         case Kind::numbered:
             return {};
     }
@@ -116,6 +119,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->ports_directory;
         case Kind::port:
             return &place.network->port_file;
+        case Kind::framed:
+            return &place.network->framed_file;
         case Kind::numbered:
             break;
     }
@@ -147,11 +152,10 @@ struct stat Filesystem::stat_of(const Place& place) {
 }
 
 fuse_entry_param Filesystem::entry_for(const Place& place) {
-    const bool fresh = place.kind == Kind::port || place.kind == Kind::numbered;
     fuse_entry_param entry{};
     entry.attr = stat_of(place);
     entry.generation = 1;
-    entry.ino = fresh ? inodes_.fresh(place) : Inodes::stable(place);
+    entry.ino = place.is_port() ? inodes_.fresh(place) : Inodes::stable(place);
     return entry;
 }
 
@@ -391,7 +395,8 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kVersionName, S_IFREG);
             break;
         case Kind::network:
-            add(kPortName, S_IFCHR);
+            add(kPortName, S_IFCHR);  // first, see unlink()
+            add(kFramedName, S_IFCHR);
             add(kPortsName, S_IFDIR);
             break;
         case Kind::ports:
@@ -403,6 +408,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::gone:
         case Kind::version:
         case Kind::port:
+        case Kind::framed:
         case Kind::numbered:
             return request.error(ENOTDIR);
     }

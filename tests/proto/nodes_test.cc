@@ -47,9 +47,10 @@ TEST_F(NodesTest, FilesOfDifferentNamesAreDifferentFiles) {
     reader();
     std::set<std::uint64_t> numbers;
     for (const char* path :
-         {".ipnfs", ".ipnfs/version", "lab", "lab/port", "lab/ports", "lab/ports/0", "lab/ports/1"})
+         {".ipnfs", ".ipnfs/version", "lab", "lab/port", "lab/framed", "lab/ports",
+                             "lab/ports/0", "lab/ports/1"})
         numbers.insert(mount.look_up(path).attr.ino);
-    EXPECT_EQ(numbers.size(), 7U);
+    EXPECT_EQ(numbers.size(), 8U);
 }
 
 TEST_F(NodesTest, ForgettingANodeFreesIt) {

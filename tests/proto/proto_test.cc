@@ -31,7 +31,8 @@ void ProtoTest::TearDown() {
     EXPECT_EQ(kernel.unanswered(), 0U);
     EXPECT_EQ(mount.filesystem.open_files(), 0U);
     EXPECT_EQ(mount.filesystem.fresh_inodes(), 0U);
-    EXPECT_EQ(mount.world.registry.memory().used(), 0U);
+    for (const auto purpose : {core::Memory::Purpose::packet, core::Memory::Purpose::waiting})
+        EXPECT_EQ(mount.world.registry.memory().used(purpose), 0U);
     EXPECT_EQ(mount.world.registry.memory().accounts(), 0U);
 }
 

@@ -94,19 +94,19 @@ TEST_F(StreamTest, ALossyStreamLosesWholePackets) {
     EXPECT_EQ(to.counters().dropped, 1U);
 }
 
-TEST_F(StreamTest, AReaderKnowsWhetherMoreFollowsWithoutAGap) {
+TEST_F(StreamTest, AReaderKnowsHowMuchFollowsWithoutAGap) {
     set("overrun_error", "1");
     set("msgpoolsize", "1");
     TestEndpoint &to = reader(), &from = writer();
-    EXPECT_FALSE(to.node().more_follows());
+    EXPECT_EQ(to.node().follows(), 0U);
     from.write("abcdefgh");
-    EXPECT_TRUE(to.node().more_follows());
+    EXPECT_EQ(to.node().follows(), 4U);
     to.read();
-    EXPECT_FALSE(to.node().more_follows());
+    EXPECT_EQ(to.node().follows(), 0U);
     from.write("ijkl");
-    EXPECT_FALSE(to.node().more_follows()) << "efgh is missing before it";
+    EXPECT_EQ(to.node().follows(), 0U) << "efgh is missing before it";
     EXPECT_EQ(to.read(), kLost);
-    EXPECT_TRUE(to.node().more_follows());
+    EXPECT_EQ(to.node().follows(), 4U);
 }
 
 }  // namespace
