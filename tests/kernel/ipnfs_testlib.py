@@ -10,6 +10,7 @@ import functools
 import os
 import select
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
@@ -122,6 +123,7 @@ class Network:
         self.mount = mount
         self.path = os.path.join(mount.path, name)
         self.port = os.path.join(self.path, "port")
+        self.framed = os.path.join(self.path, "framed")
 
     def __getitem__(self, option):
         return get_option(self.path, option)
@@ -135,9 +137,9 @@ class Network:
     def ports(self):
         return sorted(int(name) for name in os.listdir(os.path.join(self.path, "ports")))
 
-    def join(self, access, blocking=False, port=None, flags=0):
-        """Open the port (or ports/`port`); closed at the end of the test if the test does not."""
-        path = self.port if port is None else self.node_path(port)
+    def join(self, access, blocking=False, port=None, framed=False, flags=0):
+        """Open `port` (or ports/`port`, or `framed`); closed at the end of the test, if not before."""
+        path = self.framed if framed else self.port if port is None else self.node_path(port)
         return self.mount.adopt(Node(path, access | flags | (0 if blocking else os.O_NONBLOCK)))
 
     def reader(self, **how):
@@ -148,6 +150,23 @@ class Network:
 
     def both(self, **how):
         return self.join(os.O_RDWR, **how)
+
+
+def frames(*packets):
+    """The byte stream of `framed` that these packets are."""
+    return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)
+
+
+def unframed(stream):
+    """The packets of such a stream, which must end behind one."""
+    packets = []
+    while stream:
+        (length,) = struct.unpack_from(">H", stream)
+        assert length > 0, "no packet has no bytes"
+        packets.append(stream[2 : 2 + length])
+        assert len(packets[-1]) == length, "the stream ends within a packet"
+        stream = stream[2 + length :]
+    return packets
 
 
 def fill(lan):

@@ -74,7 +74,7 @@ def networks(net):
     [(os.O_RDONLY, R), (os.O_WRONLY, W), (os.O_RDWR, R | W)],
     ids=["reading", "sending", "both"],
 )
-@pytest.mark.parametrize("file", ["port", "ports/7"])
+@pytest.mark.parametrize("file", ["port", "framed", "ports/7"])
 def test_joining(networks, identity, file, access, wanted):
     ports = {mode: os.path.join(network.path, file) for mode, network in networks.items()}
     for mode, port in ports.items():

@@ -76,7 +76,7 @@ class TestListing:
         with os.scandir(net().path) as entries:
             names = [entry.name for entry in entries]
         assert names[0] == "port"
-        assert sorted(names) == ["port", "ports"]
+        assert sorted(names) == ["framed", "port", "ports"]
 
     def test_ports_in_use_and_reserved_are_listed(self, net):
         lan = net()
@@ -188,7 +188,7 @@ class TestRemoving:
         with fails(errno.EPERM):
             os.rmdir(os.path.join(mount.path, directory))
 
-    @pytest.mark.parametrize("file", ["lan/port", ".ipnfs/version"])
+    @pytest.mark.parametrize("file", ["lan/port", "lan/framed", ".ipnfs/version"])
     def test_fixed_files_stay(self, mount, net, file):
         net("lan")
         with fails(errno.EPERM):
@@ -374,7 +374,8 @@ class TestOwnership:
         os.mkdir(lan, mode)
         got = mode & ~mask
         assert mode_of(lan) == got
-        assert mode_of(os.path.join(lan, "port")) == got & ~0o111
+        for file in ("port", "framed"):
+            assert mode_of(os.path.join(lan, file)) == got & ~0o111
         assert mode_of(os.path.join(lan, "ports")) == got
 
     def test_mkdir_m_overrules_the_umask(self, mount, umask):
@@ -386,7 +387,7 @@ class TestOwnership:
     def test_network_belongs_to_its_maker(self, mount):
         lan = os.path.join(mount.path, "lan")
         MEMBER.does(os.mkdir, lan)
-        for path in (lan, os.path.join(lan, "port"), os.path.join(lan, "ports")):
+        for path in (lan, *(os.path.join(lan, file) for file in ("port", "framed", "ports"))):
             assert owner_of(path) == (MEMBER.uid, MEMBER.gid)
 
     def test_root_with_the_setgid_bit_hands_its_group_on(self, mount):
@@ -396,16 +397,16 @@ class TestOwnership:
         lan = os.path.join(mount.path, "lan")
         SUPPLEMENTARY_MEMBER.does(os.mkdir, lan)
         assert mode_of(lan) == 0o2755
-        for path in (lan, os.path.join(lan, "port"), os.path.join(lan, "ports")):
+        for path in (lan, *(os.path.join(lan, file) for file in ("port", "framed", "ports"))):
             assert owner_of(path) == (SUPPLEMENTARY_MEMBER.uid, GROUP)
 
-    @pytest.mark.parametrize("file", ["", "port", "ports"])
+    @pytest.mark.parametrize("file", ["", "port", "framed", "ports"])
     def test_chmod(self, net, file):
         path = os.path.join(net().path, file)
         os.chmod(path, 0o640)
         assert mode_of(path) == 0o640
 
-    @pytest.mark.parametrize("file", ["", "port", "ports", "ports/3"])
+    @pytest.mark.parametrize("file", ["", "port", "framed", "ports", "ports/3"])
     def test_chown(self, net, file):
         lan = net()
         reserve(lan, 3)
@@ -418,6 +419,7 @@ class TestOwnership:
     def test_each_file_has_its_own(self, net):
         lan = net()
         os.chmod(lan.path, 0o700)
+        os.chmod(lan.framed, 0o600)
         assert mode_of(lan.port) == 0o644
         assert mode_of(os.path.join(lan.path, "ports")) == 0o755
 
@@ -427,7 +429,7 @@ class TestOwnership:
         with fails(errno.EPERM):
             OWNER.does(os.chown, lan, -1, GROUP)
 
-    @pytest.mark.parametrize("file", ["port", "ports/3", "ports/0"])
+    @pytest.mark.parametrize("file", ["port", "framed", "ports/3", "ports/0"])
     @pytest.mark.parametrize("mode", [0o744, 0o654, 0o645, 0o777])
     def test_files_get_no_x_bits(self, net, file, mode):
         lan = net()
@@ -489,7 +491,7 @@ class TestOwnership:
 
 
 class TestOpening:
-    @pytest.mark.parametrize("file", ["port", "ports/3"])
+    @pytest.mark.parametrize("file", ["port", "framed", "ports/3"])
     def test_exclusive_creation_finds_it_there(self, net, file):
         lan = net()
         reserve(lan, 3)
@@ -523,7 +525,7 @@ class TestStatus:
     def test_files_are_regular_and_empty(self, net):
         lan = net()
         lan.reader()
-        for path in (lan.port, lan.node_path(0)):
+        for path in (lan.port, lan.framed, lan.node_path(0)):
             status = os.stat(path)
             assert stat.S_ISREG(status.st_mode)
             assert (status.st_size, status.st_blocks) == (0, 0)
@@ -535,7 +537,7 @@ class TestStatus:
 
     def test_inode_numbers_stay_and_differ(self, net):
         lan, wan = net("lan"), net("wan")
-        files = [os.path.join(n.path, f) for n in (lan, wan) for f in ("", "port", "ports")]
+        files = [os.path.join(n.path, f) for n in (lan, wan) for f in ("", "port", "framed", "ports")]
         numbers = [os.stat(file).st_ino for file in files]
         assert len(set(numbers)) == len(numbers)
         assert numbers == [os.stat(file).st_ino for file in files]

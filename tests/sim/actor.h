@@ -37,10 +37,11 @@ class WaitingWrite final : public core::SendWaiter {
 
 class Actor final : public core::Endpoint {
   public:
-    Actor(Both& both, int node_number) : number(node_number), both_(both) {}
+    Actor(Both& both, int node_number, std::uint8_t prefix)
+        : number(node_number), node(*this, prefix), both_(both) {}
 
     const int number;  // the node's, in the model
-    core::Node node{*this};
+    core::Node node;
 
     std::deque<std::uint32_t> parked_reads;  // how much room each has
     std::list<WaitingWrite> writes;

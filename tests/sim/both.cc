@@ -161,20 +161,22 @@ void Both::shut_down(int number) {
 
 // ---- nodes
 
-void Both::join(int number, Role role, std::optional<unsigned> port, unsigned uid,
-                bool leaves_when_called) {
+void Both::join(int number, const Joining& how) {
     const AssumeLoop here;
     const int node = ++last_number_;
-    auto joining = std::make_unique<Actor>(*this, node);
-    joining->leaves_when_called = leaves_when_called;
-    const int error = model_.join(node, number, core::reads(role), core::writes(role), port, uid);
-    trace("node ", node, " joins network ", number, " as ", core::to_string(role),
-          port ? " at port " + std::to_string(*port) : "", ", uid ", uid,
-          leaves_when_called ? ", leaves when called: " : ": ", error);
-    const auto joined = network(number).join(joining->node, {.role = role,
-                                                             .kind = core::NodeKind::file,
-                                                             .port = port.value_or(IPN_PORT_ANY),
-                                                             .credentials = {uid, uid, 1}});
+    auto joining = std::make_unique<Actor>(*this, node, how.framed ? 2 : 0);
+    joining->leaves_when_called = how.leaves_when_called;
+    const int error = model_.join(node, number, core::reads(how.role), core::writes(how.role),
+                                  how.port, how.uid, how.framed);
+    trace("node ", node, " joins network ", number, " as ", core::to_string(how.role),
+          how.port ? " at port " + std::to_string(*how.port) : "", ", uid ", how.uid,
+          how.framed ? ", framed" : "", how.leaves_when_called ? ", leaves when called: " : ": ",
+          error);
+    const auto joined =
+        network(number).join(joining->node, {.role = how.role,
+                                             .kind = core::NodeKind::file,
+                                             .port = how.port.value_or(IPN_PORT_ANY),
+                                             .credentials = {how.uid, how.uid, 1}});
     same("join", node, code(joined), error);
     if (joined) actors_[node] = std::move(joining);
 }
@@ -310,7 +312,9 @@ bool Both::read(int node, std::uint32_t space) {
     const Model::Received model = model_.receive(node, space);
     trace("node ", node, " reads up to ", space, ": ", name_of(model.got), " ", model.bytes);
     same("receive", node, std::string(name_of(of_model(core.outcome))), name_of(model.got));
-    if (core.packet) same("bytes received", node, test::text(core), model.bytes);
+    const bool framed = model_.nodes.at(node).framed;
+    if (core.packet) same("bytes received", node, test::text(core, framed), model.bytes);
+    same("bytes that follow", node, std::size_t{actor(node).node.follows()}, model_.follows(node));
     return model.got != Model::Got::nothing;
 }
 

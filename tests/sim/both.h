@@ -45,8 +45,14 @@ class Both {
     void destroy(int network);
     void shut_down(int network);
 
-    void join(int network, core::Role role, std::optional<unsigned> port, unsigned uid,
-              bool leaves_when_called);
+    struct Joining {
+        core::Role role;
+        std::optional<unsigned> port;
+        unsigned uid;
+        bool framed;  // reads each packet behind its length
+        bool leaves_when_called;
+    };
+    void join(int network, const Joining& joining);
     void leave(int node);
     void cut(int node);
     void narrow(int node, core::Role role);

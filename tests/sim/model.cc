@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "frames.h"
+
 namespace ipn::sim {
 namespace {
 
@@ -156,7 +158,7 @@ unsigned Model::ports_end(int network) const {
 }
 
 int Model::join(int id, int network, bool reads, bool writes, std::optional<unsigned> port,
-                unsigned uid) {
+                unsigned uid, bool framed) {
     Network& it = networks.at(network);
     if (!it.up) return EPIPE;
     unsigned number = 0;
@@ -169,7 +171,12 @@ int Model::join(int id, int network, bool reads, bool writes, std::optional<unsi
     }
     if (number >= it.options.numnodes) return EADDRNOTAVAIL;
 
-    Node node{.network = network, .number = number, .uid = uid, .reads = reads, .writes = writes};
+    Node node{.network = network,
+              .number = number,
+              .uid = uid,
+              .reads = reads,
+              .writes = writes,
+              .framed = framed};
     node.saw_another_writer = writers(network) > 0;
     if (it.reserved.count(number) != 0) node.description = it.reserved.at(number);
     if (writes)
@@ -391,12 +398,13 @@ Model::Received Model::receive(int id, std::size_t space) {
     if (node.queue.empty()) return {at_end(node) ? Got::end_of_file : Got::nothing, ""};
 
     const Packet& front = node.queue.front();
-    const std::string bytes = front.bytes.substr(node.read_of_front, space);
+    const std::string whole = as_read(node, front);
+    const std::string bytes = whole.substr(node.read_of_front, space);
     if (node.read_of_front == 0) ++node.received;
     node.last_from = front.from;
     node.read_of_front += bytes.size();
-    const bool complete = node.read_of_front == front.bytes.size();
-    const bool keep = options.type == 1 || options.short_read == 0;
+    const bool complete = node.read_of_front == whole.size();
+    const bool keep = node.framed || options.type == 1 || options.short_read == 0;
     if (!complete && keep) return {Got::packet, bytes};
     if (!complete) ++node.truncated;
     const std::size_t before = memory_used();
@@ -404,6 +412,16 @@ Model::Received Model::receive(int id, std::size_t space) {
     node.read_of_front = 0;
     if (memory_used() < before) memory_was_freed();
     return {Got::packet, bytes};
+}
+
+std::string Model::as_read(const Node& node, const Packet& packet) {
+    return node.framed ? test::frames({packet.bytes}) : packet.bytes;
+}
+
+std::size_t Model::follows(int id) const {
+    const Node& node = nodes.at(id);
+    if (node.state == State::cut || node.queue.empty() || lost_at_front(node)) return 0;
+    return as_read(node, node.queue.front()).size() - node.read_of_front;
 }
 
 bool Model::something_to_read(int id) const {

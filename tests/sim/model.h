@@ -56,7 +56,7 @@ class Model {
     struct Node {
         int network = 0;
         unsigned number = 0, uid = 0;
-        bool reads = false, writes = false;
+        bool reads = false, writes = false, framed = false;
         bool joined_to_read = reads, joined_to_write = writes;  // before it was narrowed
         State state = State::connected;
         std::deque<Packet> queue{};
@@ -102,7 +102,7 @@ class Model {
     void shut_down(int network);
 
     int join(int node, int network, bool reads, bool writes, std::optional<unsigned> port,
-             unsigned uid);
+             unsigned uid, bool framed);
     void leave(int node);
     void cut(int node);
     int narrow(int node, bool reads, bool writes);
@@ -131,6 +131,8 @@ class Model {
     unsigned ports_end(int network) const;
     Ready ready(int node) const;
     bool something_to_read(int node) const;
+    // How many bytes of the oldest packet can be read with nothing missing before them.
+    std::size_t follows(int node) const;
     // Whether neither the pool nor the gate holds writers up.
     bool has_room(int network) const;
     // Whether a send would wait: for room, for those who wait already, or for memory.
@@ -151,6 +153,7 @@ class Model {
     bool full(int network) const;
     bool taken(int network, unsigned number) const;
     bool at_end(const Node& node) const;
+    static std::string as_read(const Node& node, const Packet& packet);
     bool lost_at_front(const Node& node) const;
     bool named(const std::string& name) const;
     void update_gate(int network);

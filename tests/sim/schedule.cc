@@ -145,7 +145,11 @@ void Schedule::join() {
     if (random_.chance(25)) port = random_.below(5);
     const Role role = random_.of({Role::reader, Role::reader, Role::writer, Role::writer,
                                   Role::both, Role::both, Role::none});
-    both_.join(any_network(), role, port, random_.between(1, 3), random_.chance(4));
+    both_.join(any_network(), {.role = role,
+                               .port = port,
+                               .uid = random_.between(1, 3),
+                               .framed = random_.chance(30),
+                               .leaves_when_called = random_.chance(4)});
 }
 
 void Schedule::write() {

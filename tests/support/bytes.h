@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/node.h"
+#include "frames.h"
 
 namespace ipn::test {
 
@@ -18,9 +19,11 @@ inline std::string text(const std::byte* data, std::size_t length) {
     return {reinterpret_cast<const char*>(data), length};
 }
 
-// The bytes that a receive() of outcome `packet` got.
-inline std::string text(const core::Node::Received& received) {
-    return text(received.packet->data() + received.offset, received.length);
+// The bytes that a receive() of outcome `packet` got. `framed`: of a node that reads each packet
+// behind its length.
+inline std::string text(const core::Node::Received& received, bool framed = false) {
+    const std::string packet = text(received.packet->data(), received.packet->length());
+    return (framed ? frames({packet}) : packet).substr(received.offset, received.length);
 }
 
 }  // namespace ipn::test
