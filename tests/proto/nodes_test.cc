@@ -46,9 +46,8 @@ TEST_F(NodesTest, FilesOfDifferentNamesAreDifferentFiles) {
     reader();
     reader();
     std::set<std::uint64_t> numbers;
-    for (const char* path :
-         {".ipnfs", ".ipnfs/version", "lab", "lab/port", "lab/framed", "lab/ports",
-                             "lab/ports/0", "lab/ports/1"})
+    for (const char* path : {".ipnfs", ".ipnfs/version", "lab", "lab/port", "lab/framed",
+                             "lab/ports", "lab/ports/0", "lab/ports/1"})
         numbers.insert(mount.look_up(path).attr.ino);
     EXPECT_EQ(numbers.size(), 8U);
 }
