@@ -4,26 +4,19 @@
 #include <cstring>
 #include <new>
 
+#include "core/binding.h"
+#include "core/policy_call.h"
+#include "core/policy_handles.h"
 #include "core/registry.h"
 
 namespace ipn::core {
 namespace {
 
-ipn_net* handle(Network& network) {
-    return reinterpret_cast<ipn_net*>(&network);
-}
-ipn_port* handle(Node& node) {
-    return reinterpret_cast<ipn_port*>(&node);
-}
-ipn_msg* handle(Packet& packet) {
-    return reinterpret_cast<ipn_msg*>(&packet);
-}
-
-// What a policy's call answered, as an errno value: it may be nonsense, which no kernel would take.
-int errno_of(int answer) {
-    constexpr int kErrnoMax = 511;
-    if (answer == 0) return 0;
-    return answer < 0 && answer >= -kErrnoMax ? -answer : EPROTO;
+// Which bit of Network::set_options_ is this option's.
+std::uint32_t option_bit(const Option& option) {
+    const auto place = static_cast<std::size_t>(&option - options().data());
+    IPN_CHECK(place < 32);
+    return std::uint32_t{1} << place;
 }
 
 // Makes room for one more element, so that the push_back that follows cannot fail.
@@ -35,32 +28,17 @@ void reserve_one(std::vector<T>& vector) {
 
 }  // namespace
 
-// Around every call into the policy: what it injects meanwhile is handled when it has returned.
-class Network::PolicyCall {
-  public:
-    explicit PolicyCall(Network& network) : network_(network) { ++network_.policy_calls_; }
-    ~PolicyCall() {
-        const AssumeLoop here;
-        if (--network_.policy_calls_ == 0) network_.run_injected();
-    }
-    PolicyCall(const PolicyCall&) = delete;
-    PolicyCall& operator=(const PolicyCall&) = delete;
-
-  private:
-    Network& network_;
-};
-
 Network::Network(Registry& registry, std::uint64_t id, std::string name,
                  const NetworkOptions& options, Ownership directory_ownership)
     : directory(directory_ownership),
       port_file{directory.mode & 0666, directory.uid, directory.gid},
       framed_file(port_file),
       ports_directory(directory),
+      policy_directory(directory),
       registry_(registry),
       id_(id),
       name_(std::move(name)),
       options_(options),
-      policy_(nullptr),
       gate_open_(options.minreaders == 0),
       backlog_(Backlog::make(*this)),
       stall_timer_(registry.timers(),
@@ -72,8 +50,9 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
       last_packet_(created_) {}
 
 Network::~Network() {
+    const AssumeLoop here;
     IPN_CHECK(attached_ == 0 && waiters_.empty());
-    if (policy_ != nullptr && policy_->delnet != nullptr) policy_->delnet(handle(*this));
+    if (binding_) end_policy();
 }
 
 // ---- nodes
@@ -97,7 +76,7 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
         if (*number >= ports_.size()) ports_.resize(*number + 1);
         if (!taken_.contains(*number)) taken_.insert(*number);
     } catch (const std::bad_alloc&) {
-        if (policy_->delport != nullptr) policy_->delport(handle(node));
+        left(node);
         node.network_ = nullptr;
         throw;
     }
@@ -113,32 +92,41 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
     ++attached_;
     enlist(node, request.role);
     node.writer_joins_at_join_ = writer_joins_;
-    if (policy_->postnewport != nullptr) {
+    if (const auto postnewport = policy_->table().postnewport) {
         const PolicyCall call(*this);
-        policy_->postnewport(handle(node));
+        postnewport(handle(node));
     }
     return {};
 }
 
 Result<std::uint32_t> Network::choose_port(Node& node, std::uint32_t wanted) {
-    if (policy_->newport == nullptr) return free_port(wanted);
+    const auto newport = policy_->table().newport;
+    if (newport == nullptr) return free_port(wanted);
     const PolicyCall call(*this);
-    const int chosen = policy_->newport(handle(node), wanted);
+    const int chosen = newport(handle(node), wanted);
     if (chosen < 0) {
-        return fail(errno_of(chosen), chosen == -EADDRNOTAVAIL ? "the policy has no port free"
-                                                               : "the policy refused the port");
+        return fail(call.error_of(chosen),
+                    call.words(chosen == -EADDRNOTAVAIL ? "the policy has no port free"
+                                                        : "the policy refused the port"));
     }
     auto number = free_port(static_cast<std::uint32_t>(chosen));
     if (wanted == IPN_PORT_ANY && number && reservations_.contains(*number))
         number = fail(EADDRINUSE, "the policy chose a port that is reserved");
-    if (!number && policy_->delport != nullptr) policy_->delport(handle(node));
+    if (!number) left(node);
     return number;
 }
 
+void Network::left(Node& node) {
+    const auto delport = policy_->table().delport;
+    if (delport == nullptr) return;
+    const PolicyCall call(*this);
+    delport(handle(node));
+}
+
 void Network::disconnect(Node& node, Node::State state) {
-    if (policy_->predelport != nullptr) {
+    if (const auto predelport = policy_->table().predelport) {
         const PolicyCall call(*this);
-        policy_->predelport(handle(node));
+        predelport(handle(node));
     }
     dismiss(node, node.role_);
     node.state_ = state;
@@ -147,14 +135,15 @@ void Network::disconnect(Node& node, Node::State state) {
     ports_[node.number_] = nullptr;
     if (!reservations_.contains(node.number_)) taken_.erase(node.number_);
     --nodes_;
-    if (policy_->delport != nullptr) policy_->delport(handle(node));
-    if (state == Node::State::cut) node.queue_.clear();
+    left(node);
+    reset_port(node.number_);
+    if (state == Node::State::cut) node.clear();
 }
 
 void Network::leave(Node& node) {
     IPN_CHECK(node.network_ == this);
     if (node.state_ == Node::State::connected) disconnect(node, Node::State::cut);
-    node.queue_.clear();
+    node.clear();
     node.ListHook<WorkTag>::unlink();
     node.network_ = nullptr;
     node.account_ = {};
@@ -174,6 +163,7 @@ void Network::shut_down() {
     if (state_ == State::shutting_down) return;
     state_ = State::shutting_down;
     ++attached_;  // whoever leaves meanwhile must not destroy the network under us
+    registry_.policies().observers().shutting_down(*this);
     for (std::size_t number = 0; number < ports_.size(); ++number) {
         Node* node = ports_[number];
         if (node == nullptr) continue;
@@ -256,7 +246,9 @@ Result<void> Network::reserve(std::uint32_t number, Ownership file) {
 }
 
 void Network::unreserve(std::uint32_t number) {
-    if (reservations_.erase(number) != 0 && node_at(number) == nullptr) taken_.erase(number);
+    if (reservations_.erase(number) == 0 || node_at(number) != nullptr) return;
+    taken_.erase(number);
+    reset_port(number);
 }
 
 Reservation* Network::reservation(std::uint32_t number) {
@@ -284,7 +276,7 @@ Result<std::uint32_t> Network::free_port(std::uint32_t wanted) const {
 std::optional<Network::Send> Network::why_not_to_send(const Node& from) const {
     IPN_CHECK(from.network_ == this);
     if (from.state_ == Node::State::cut || from.out_of_memory_) return Send::reset;
-    if (from.state_ == Node::State::ended || !writes(from.role_)) return Send::closed;
+    if (!from.can_send()) return Send::closed;
     return {};
 }
 
@@ -294,75 +286,77 @@ Network::Sent Network::send(Node& from, std::span<const std::byte> data, const S
     if (options_.type == Type::packet && data.size() > options_.mtu) return {Send::too_long};
 
     Sent sent;
-    while (sent.outcome == Send::done && sent.taken < data.size()) {
-        const std::size_t length = std::min<std::size_t>(data.size() - sent.taken, options_.mtu);
+    std::size_t taken = 0;
+    while (sent.outcome == Send::done && taken < data.size()) {
+        const std::size_t length = std::min<std::size_t>(data.size() - taken, options_.mtu);
         try {
-            sent.outcome = send_one(from, data.subspan(sent.taken, length), waiter, sent.error);
+            sent = send_one(from, data.subspan(taken, length), waiter);
         } catch (const std::bad_alloc&) {
-            if (sent.taken == 0) throw;
-            sent.outcome = Send::never_fits;  // what was sent is to be told
+            if (taken == 0) throw;
+            sent = {Send::never_fits};  // what was sent is to be told
         }
-        if (sent.outcome == Send::done) sent.taken += length;
+        if (sent.outcome == Send::done) taken += length;
     }
+    sent.taken = taken;
     // Whoever waited for memory only, while there was room, waits for the readers too now.
-    if (sent.taken > 0 && !has_room() && anybody_waits()) watch_for_stall();
+    if (taken > 0 && !has_room() && anybody_waits()) watch_for_stall();
     return sent;
 }
 
-Network::Send Network::send_one(Node& from, std::span<const std::byte> data,
-                                const SendWaiter* waiter, int& error) {
-    if (must_wait(waiter)) return Send::would_block;
+Network::Sent Network::send_one(Node& from, std::span<const std::byte> data,
+                                const SendWaiter* waiter) {
+    if (const auto outcome = why_not_now(data.size(), waiter)) return {*outcome};
     const auto length = static_cast<std::uint32_t>(data.size());
     const PacketRef packet = registry_.packets().allocate(length, from.account());
     if (packet) std::memcpy(packet->data(), data.data(), data.size());
-    return enter(from, packet, data, {}, error);
+    return enter(from, packet, data, {});
 }
 
 Network::Sent Network::send(Node& from, const PacketRef& packet, const SendWaiter* waiter) {
     if (const auto reason = why_not_to_send(from)) return {*reason};
     const std::uint32_t length = packet->length();
     if (packet->offload.longest_frame(length) > options_.mtu) return {Send::too_long};
-    if (must_wait(waiter)) return {Send::would_block};
+    if (const auto outcome = why_not_now(length, waiter)) return {*outcome};
 
     PacketPool& pool = registry_.packets();
     const bool received = packet->receiving();
     const PacketRef entering = received ? pool.take_over(packet, from.account()) : packet;
-    Sent sent;
-    sent.outcome = enter(from, entering, {packet->data(), length}, packet->offload, sent.error);
+    Sent sent = enter(from, entering, {packet->data(), length}, packet->offload);
     if (sent.outcome == Send::done) sent.taken = length;
     return sent;
 }
 
-Network::Send Network::enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
-                             const Offload& offload, int& error) {
+Network::Sent Network::enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
+                             const Offload& offload) {
     if (packet) {
         packet->from = from.number_;
         backlog_->enter(*packet);
-        error = dispatch(from, *packet, 0);
-    } else if (!registry_.packets().could_ever_fit(static_cast<std::uint32_t>(data.size()))) {
-        return Send::never_fits;
-    } else if (options_.lossless) {
-        registry_.await_memory(*this);
-        return Send::would_block;
-    } else {
-        Packet passing = Packet::borrow(data);
-        passing.from = from.number_;
-        passing.offload = offload;
-        error = dispatch(from, passing, 0);
+        return dispatch(from, *packet);
     }
-    if (error != 0) return Send::refused;
-    ++from.counters_.sent;
-    last_packet_ = registry_.clock().wall();
-    return Send::done;
+    if (!registry_.packets().could_ever_fit(static_cast<std::uint32_t>(data.size())))
+        return {Send::never_fits};
+    if (options_.lossless) {
+        registry_.await_memory(*this);
+        return {Send::would_block};
+    }
+    Packet passing = Packet::borrow(data);
+    passing.from = from.number_;
+    passing.offload = offload;
+    return dispatch(from, passing);
 }
 
-bool Network::must_wait(const SendWaiter* waiter) const {
+std::optional<Network::Send> Network::why_not_now(std::size_t length, const SendWaiter* waiter) {
+    if (length < policy_->table().length_min) {
+        ++too_short_;
+        return Send::too_short;
+    }
     const bool others_wait = waiter == nullptr && !waiters_.empty();
-    return others_wait || !has_room();
+    if (others_wait || !has_room()) return Send::would_block;
+    return {};
 }
 
 bool Network::has_room() const {
-    return gate_open_ && !(options_.lossless && full());
+    return gate_open_ && !binding_->writers_held && !(options_.lossless && full());
 }
 
 bool Network::would_block(const Node& from) const {
@@ -370,9 +364,15 @@ bool Network::would_block(const Node& from) const {
     return options_.lossless && !registry_.packets().has_room(options_.mtu, from.account());
 }
 
-int Network::dispatch(Node& from, Packet& packet, int depth) {
+Network::Sent Network::dispatch(Node& from, Packet& packet) {
     const PolicyCall call(*this);
-    return errno_of(policy_->handlemsg(handle(from), handle(packet), depth));
+    const int answer = policy_->table().handlemsg(handle(from), handle(packet), 0);
+    if (answer != 0)
+        return {Send::refused, 0, call.error_of(answer),
+                call.words("the policy refused the packet")};
+    ++from.counters_.sent;
+    last_packet_ = registry_.clock().wall();
+    return {Send::done};
 }
 
 Result<void> Network::inject(Node& from, Packet& packet, int depth) {
@@ -381,6 +381,10 @@ Result<void> Network::inject(Node& from, Packet& packet, int depth) {
         return fail(ENOTCONN, "only a connected node can be injected for");
     if (depth < 0 || static_cast<std::uint32_t>(depth) + 1 > registry_.limits().hops)
         return fail(ELOOP, "injected more often than max_hops");
+    if (packet.length() < policy_->table().length_min) {
+        ++too_short_;
+        return fail(EINVAL, "shorter than the policy can use");
+    }
     if (packet.transient() || injected_.size() >= kWaitingMax)
         return fail(ENOMEM, "no room for an injected packet");
     injected_.push_back({from.number_, PacketRef(packet), depth + 1});
@@ -395,7 +399,9 @@ void Network::run_injected() {
     for (std::size_t next = 0; next < injected_.size(); ++next) {
         const Injected item = injected_[next];
         Node* from = node_at(item.from);
-        if (from != nullptr) policy_->handlemsg(handle(*from), handle(*item.packet), item.depth);
+        if (from == nullptr) continue;
+        const PolicyCall call(*this);
+        call.error_of(policy_->table().handlemsg(handle(*from), handle(*item.packet), item.depth));
     }
     injected_.clear();
     --policy_calls_;
@@ -406,6 +412,22 @@ PacketRef Network::allocate(Node& payer, std::uint32_t length) {
     PacketRef packet = registry_.packets().allocate(length, payer.account());
     if (packet) {
         packet->from = Node::kNobody;
+        backlog_->enter(*packet);
+    }
+    return packet;
+}
+
+PacketRef Network::derive(Node& payer, const Packet& original, std::uint32_t cut,
+                          std::uint32_t add) {
+    constexpr std::uint32_t kLongerMax = 16;
+    const std::uint32_t rest = original.length() - cut;
+    if (cut > original.length() || add > PacketPool::kLengthMax - rest || rest + add == 0)
+        return {};
+    const auto offload = original.offload_behind(cut, add);
+    if (!offload || offload->longest_frame(rest + add) > options_.mtu + kLongerMax) return {};
+    PacketRef packet = registry_.packets().allocate(rest + add, payer.account());
+    if (packet) {
+        packet->derive_from(original, cut, add, *offload);
         backlog_->enter(*packet);
     }
     return packet;
@@ -497,26 +519,74 @@ void Network::stall_timer_expired() {
 
 // ---- options
 
-Result<void> Network::set_option(const Option& option, std::string_view text) {
+Result<Network::Replaced> Network::set_option(const Option& option, std::string_view text) {
     NetworkOptions wanted = options_;
-    if (auto parsed = set(wanted, option, text); !parsed) return parsed;
-    if (wanted == options_) return {};
-    if (state_ != State::up) return fail(EPIPE, "the network is shutting down");
-    if (option.when == Option::When::unconnected && nodes_ > 0) {
-        return fail(EBUSY, std::string(option.name) +
-                               " can only change while no node is connected, and " +
-                               std::to_string(nodes_) + " are");
-    }
-    return apply(wanted);
+    if (auto parsed = set(wanted, option, text); !parsed)
+        return tl::unexpected(std::move(parsed.error()));
+    return change(option, std::move(wanted), true);
 }
 
-Result<void> Network::apply(const NetworkOptions& wanted) {
-    if (wanted.policy != options_.policy || policy_ == nullptr)
-        if (auto bound = rebind(wanted.policy); !bound) return bound;
-    if (wanted.numnodes != options_.numnodes)
-        if (auto resized = resize(wanted.numnodes); !resized) return resized;
+Result<Network::Replaced> Network::reset_option(const Option& option) {
+    NetworkOptions wanted = options_;
+    if (auto parsed = set(wanted, option, initial(option, *policy_)); !parsed)
+        return tl::unexpected(std::move(parsed.error()));
+    return change(option, std::move(wanted), false);
+}
 
-    const NetworkOptions before = std::exchange(options_, wanted);
+Result<Network::Replaced> Network::change(const Option& option, NetworkOptions wanted, bool set) {
+    Replaced replaced;
+    if (wanted != options_) {
+        if (state_ != State::up) return fail(EPIPE, "the network is shutting down");
+        if (option.when == Option::When::unconnected && nodes_ > 0) {
+            return fail(EBUSY, std::string(option.name) +
+                                   " can only change while no node is connected, and " +
+                                   std::to_string(nodes_) + " are");
+        }
+        if (wanted.policy != options_.policy) {
+            const auto policy = registry_.policies().find_for_network(wanted.policy);
+            if (!policy) return tl::unexpected(policy.error());
+            follow_presets(wanted, policy_, **policy);
+            replaced.policy_values = policy_values();
+        }
+    }
+    for (const Option& other : core::options()) {
+        const bool marked_anew = &other == &option && was_set(other) != set;
+        if (marked_anew || other.show(wanted) != other.show(options_))
+            replaced.options.push_back({&other, other.show(options_), was_set(other)});
+    }
+    if (wanted != options_)
+        if (auto applied = apply(std::move(wanted)); !applied)
+            return tl::unexpected(std::move(applied.error()));
+    set_options_ = (set_options_ & ~option_bit(option)) | (set ? option_bit(option) : 0);
+    return replaced;
+}
+
+bool Network::was_set(const Option& option) const {
+    return (set_options_ & option_bit(option)) != 0;
+}
+
+void Network::put_back(const Replaced& replaced) {
+    NetworkOptions wanted = options_;
+    std::uint32_t set_bits = set_options_;
+    for (const auto& [option, text, was_set] : replaced.options) {
+        if (option->when == Option::When::unconnected && nodes_ > 0) continue;
+        static_cast<void>(set(wanted, *option, text));
+        set_bits = (set_bits & ~option_bit(*option)) | (was_set ? option_bit(*option) : 0);
+    }
+    if (state_ != State::up || !apply(std::move(wanted))) return;
+    set_options_ = set_bits;
+    put_back(replaced.policy_values);
+}
+
+Result<void> Network::apply(NetworkOptions wanted) {
+    const NetworkOptions before = options_;
+    if (wanted.policy != options_.policy) {
+        if (auto bound = bind(wanted); !bound) return bound;
+        registry_.policies().observers().bound(*this);
+    } else if (wanted.numnodes != options_.numnodes) {
+        if (auto resized = resize(wanted.numnodes); !resized) return resized;
+    }
+    options_ = std::move(wanted);
     if (options_.eof != before.eof) wake_readers_at_end();
     if (options_.overrun_error && !before.overrun_error)
         for (Node* reader : readers_) reader->schedule_delivery();
@@ -527,34 +597,20 @@ Result<void> Network::apply(const NetworkOptions& wanted) {
     return {};
 }
 
-Result<void> Network::rebind(const std::string& policy) {
-    const auto found = registry_.policies().find(policy);
-    if (!found) return tl::unexpected(found.error());
-    void* const before = std::exchange(policy_private, nullptr);
-    const int error = (*found)->newnet == nullptr ? 0 : errno_of((*found)->newnet(handle(*this)));
-    if (error != 0) {
-        policy_private = before;
-        return fail(error, "policy '" + policy + "' refused the network");
-    }
-    if (policy_ != nullptr && policy_->delnet != nullptr) {
-        void* const after = std::exchange(policy_private, before);
-        policy_->delnet(handle(*this));
-        policy_private = after;
-    }
-    policy_ = *found;
-    return {};
+Result<void> Network::resize(std::uint32_t numnodes) {
+    if (auto enough = check_size(numnodes); !enough) return enough;
+    const auto resizenet = policy_->table().resizenet;
+    if (resizenet == nullptr) return {};
+    const PolicyCall call(*this);
+    return call.result_of(resizenet(handle(*this), options_.numnodes, numnodes),
+                          "the policy refused so many ports");
 }
 
-Result<void> Network::resize(std::uint32_t numnodes) {
-    if (numnodes < taken_.end()) {
-        return fail(EADDRINUSE, "port " + std::to_string(taken_.end() - 1) +
-                                    " is in use or reserved, so numnodes is at least " +
-                                    std::to_string(taken_.end()));
-    }
-    if (policy_->resizenet == nullptr) return {};
-    const PolicyCall call(*this);
-    const int error = errno_of(policy_->resizenet(handle(*this), options_.numnodes, numnodes));
-    return error == 0 ? Result<void>() : fail(error, "the policy refused so many ports");
+Result<void> Network::check_size(std::uint32_t numnodes) const {
+    if (numnodes >= taken_.end()) return {};
+    return fail(EADDRINUSE, "port " + std::to_string(taken_.end() - 1) +
+                                " is in use or reserved, so numnodes is at least " +
+                                std::to_string(taken_.end()));
 }
 
 }  // namespace ipn::core

@@ -33,6 +33,7 @@
 #include "core/options.h"
 #include "core/ownership.h"
 #include "core/packet.h"
+#include "core/policy.h"
 #include "core/port_set.h"
 #include "core/timers.h"
 #include "core/work.h"
@@ -40,7 +41,9 @@
 
 namespace ipn::core {
 
+class PolicyTimer;
 class Registry;
+struct Binding;
 
 struct WaiterTag;
 
@@ -61,6 +64,21 @@ struct Reservation {
     std::string description;
 };
 
+// A value of an option of the bound policy; of the network itself if `port` is IPN_PORT_ANY.
+struct PolicyValue {
+    std::uint32_t port;
+    std::size_t index;
+    std::string text;
+};
+
+// Whose the files are that a network has because of its policy.
+struct PolicyFiles {
+    std::vector<Ownership> views;
+    Ownership endpoints;  // their directory
+    Ownership endpoint;   // as each of them is at first
+    std::map<std::string, Ownership, std::less<>> changed_endpoints;
+};
+
 class Network final : private Work, private Backlog::Owner {
   public:
     enum class State : std::uint8_t { up, shutting_down };
@@ -69,16 +87,18 @@ class Network final : private Work, private Backlog::Owner {
         done,
         would_block,  // lossless and full, or before minreaders
         too_long,     // longer than the MTU, type packet
+        too_short,    // shorter than the policy can use
         never_fits,   // a single packet that max_memory can never hold
         closed,       // no writer any more, or the network is shutting down
         reset,        // the node was cut
-        refused,      // by the policy, with `error`
+        refused,      // by the policy, with `error` and `words`
     };
     struct Sent {
         Send outcome = Send::done;
         std::size_t taken =
             0;          // bytes; with type stream perhaps some although the outcome is not done
         int error = 0;  // errno value, for refused
+        std::string words{};  // the policy's reason, perhaps, for refused
     };
 
     struct JoinRequest {
@@ -145,13 +165,50 @@ class Network final : private Work, private Backlog::Owner {
     // EADDRNOTAVAIL, EADDRINUSE.
     Result<std::uint32_t> free_port(std::uint32_t wanted) const;
     PacketRef allocate(Node& payer, std::uint32_t length) IPN_ON_LOOP;
+    // A packet like `original`, with `add` bytes instead of its first `cut`.
+    PacketRef derive(Node& payer, const Packet& original, std::uint32_t cut,
+                     std::uint32_t add) IPN_ON_LOOP;
+    // Writers wait as for a full pool.
+    void hold_writers(bool held) IPN_ON_LOOP;
+    // For the policy that is bound, or that is being bound or leaves.
+    PolicyTimer* new_timer(void (*expired)(void*), void* context) IPN_ON_LOOP;
+    void*& policy_private();
 
     // ---- options
 
     const NetworkOptions& options() const { return options_; }
+    // What a change of an option replaced, to put it back.
+    struct Replaced {
+        struct Value {
+            const Option* option;
+            std::string text;
+            bool was_set;
+        };
+        std::vector<Value> options;
+        std::vector<PolicyValue> policy_values;  // if another policy is bound now
+    };
     // EINVAL bad value, EBUSY not while nodes are connected, EADDRINUSE numnodes below a port in
-    // use, and what the policy says.
-    Result<void> set_option(const Option& option, std::string_view text) IPN_ON_LOOP;
+    // use, and what the policy says. An option that was never set follows the policy's presets when
+    // another is bound; one that was set stays.
+    Result<Replaced> set_option(const Option& option, std::string_view text) IPN_ON_LOOP;
+    // To what it is at first: as the policy presets it, or as it is set on the root.
+    Result<Replaced> reset_option(const Option& option) IPN_ON_LOOP;
+    // As far as that is still possible.
+    void put_back(const Replaced& replaced) IPN_ON_LOOP;
+
+    // ---- the policy that is bound, and its own options (see network_policy.cc)
+
+    Policy& policy() const { return *policy_; }
+    // Of the network if `port` is IPN_PORT_ANY, else of a port that is in use or reserved.
+    // ENODATA: it has no value.
+    Result<std::string> policy_option(std::uint32_t port, std::size_t index) IPN_ON_LOOP;
+    // EBUSY not while nodes are connected, EPIPE, and what the policy says.
+    Result<void> set_policy_option(std::uint32_t port, std::size_t index,
+                                   std::string_view text) IPN_ON_LOOP;
+    // All that can be set and have a value: of the network and its reserved ports, or of one port.
+    std::vector<PolicyValue> policy_values() IPN_ON_LOOP;
+    std::vector<PolicyValue> policy_values(std::uint32_t port) IPN_ON_LOOP;
+    void put_back(const std::vector<PolicyValue>& values) IPN_ON_LOOP;
 
     // ---- facts
 
@@ -165,17 +222,20 @@ class Network final : private Work, private Backlog::Owner {
     Registry& registry() const { return registry_; }
     WallTime created() const { return created_; }
     WallTime last_packet() const { return last_packet_; }
+    std::uint64_t too_short() const { return too_short_; }  // packets refused for that
+    std::uint64_t policy_stat(std::size_t index) IPN_ON_LOOP;
 
     Ownership directory;
     Ownership port_file;
     Ownership framed_file;
     Ownership ports_directory;
-    void* policy_private = nullptr;
+    Ownership policy_directory;
+    PolicyFiles policy_files;
 
   private:
     friend class Node;
+    friend class PolicyCall;
     friend class Registry;
-    class PolicyCall;
 
     struct Injected {
         std::uint32_t from;
@@ -183,17 +243,39 @@ class Network final : private Work, private Backlog::Owner {
         int depth;
     };
 
-    Result<void> apply(const NetworkOptions& wanted) IPN_ON_LOOP;
-    Result<void> rebind(const std::string& policy) IPN_ON_LOOP;
+    Result<Replaced> change(const Option& option, NetworkOptions wanted, bool set) IPN_ON_LOOP;
+    Result<void> apply(NetworkOptions wanted) IPN_ON_LOOP;
     Result<void> resize(std::uint32_t numnodes) IPN_ON_LOOP;
-    Send send_one(Node& from, std::span<const std::byte> data, const SendWaiter* waiter,
-                  int& error) IPN_ON_LOOP;
+    Result<void> check_size(std::uint32_t numnodes) const;
+
+    // Binds a network that is being made to the policy that its options name.
+    Result<void> bind_first() IPN_ON_LOOP;
+    // To the policy that `wanted` names, which sees the network with these options.
+    Result<void> bind(const NetworkOptions& wanted) IPN_ON_LOOP;
+    void swap_binding(std::unique_ptr<Binding>& other);
+    Result<void> begin_policy() IPN_ON_LOOP;
+    void end_policy() IPN_ON_LOOP;
+    void disown_timers() IPN_ON_LOOP;
+    bool was_set(const Option& option) const;
+    // What `option` is at first under `policy`, on this mount.
+    std::string initial(const Option& option, const Policy& policy) const;
+    // Lets the options that were never set follow from one policy's presets (null: none) to
+    // another's.
+    void follow_presets(NetworkOptions& options, const Policy* from, const Policy& to) const;
+    void reset_port(std::uint32_t number) IPN_ON_LOOP;
+    void left(Node& node) IPN_ON_LOOP;  // tells the policy: delport
+
+    // What keeps it from sending for good.
+    std::optional<Send> why_not_to_send(const Node& from) const;
+    // What keeps a packet of that length from being sent now; counts it if it is too short.
+    std::optional<Send> why_not_now(std::size_t length, const SendWaiter* waiter) IPN_ON_LOOP;
+    Sent send_one(Node& from, std::span<const std::byte> data,
+                  const SendWaiter* waiter) IPN_ON_LOOP;
     // What is sent is `data`, in `packet` if there was memory for one.
-    Send enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
-               const Offload& offload, int& error) IPN_ON_LOOP;
+    Sent enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
+               const Offload& offload) IPN_ON_LOOP;
     bool has_room() const;
-    bool must_wait(const SendWaiter* waiter) const;
-    int dispatch(Node& from, Packet& packet, int depth) IPN_ON_LOOP;
+    Sent dispatch(Node& from, Packet& packet) IPN_ON_LOOP;
     void run_injected() IPN_ON_LOOP;
     Result<std::uint32_t> choose_port(Node& node, std::uint32_t wanted) IPN_ON_LOOP;
 
@@ -222,7 +304,9 @@ class Network final : private Work, private Backlog::Owner {
     const std::uint64_t id_;
     std::string name_;
     NetworkOptions options_;
-    const ipn_policy* policy_;
+    std::uint32_t set_options_ = 0;  // bits, by the place in options(): those that somebody set
+    std::unique_ptr<Binding> binding_;
+    Policy* policy_ = nullptr;  // binding_'s
     State state_ = State::up;
 
     std::vector<Node*> ports_;  // by number; null where nobody is connected
@@ -248,6 +332,7 @@ class Network final : private Work, private Backlog::Owner {
 
     const WallTime created_;
     WallTime last_packet_;
+    std::uint64_t too_short_ = 0;
 };
 
 }  // namespace ipn::core

@@ -68,9 +68,12 @@ std::uint32_t Node::follows() const {
 }
 
 Node::Readiness Node::readiness() const {
+    const bool urgent = oob_ != nullptr && !oob_->empty();
     if (state_ == State::cut || out_of_memory_) return {.hung_up = true, .failed = true};
-    if (state_ == State::ended)
-        return {.readable = reads(role_), .writable = writes(role_), .hung_up = true};
+    if (state_ == State::ended || hung_up_) {
+        return {
+            .urgent = urgent, .readable = reads(role_), .writable = writes(role_), .hung_up = true};
+    }
 
     // What the node gave up is "ready" as well: reading gives end of file at once, writing an
     // error.
@@ -80,6 +83,7 @@ Node::Readiness Node::readiness() const {
     const bool gap = queue_.gap_at_front() && network_->options().overrun_error;
     const bool something = reads(role_) && (!queue_.empty() || gap || end);
     return {
+        .urgent = urgent,
         .readable = something || gave_up_reading,
         .writable = gave_up_writing || (writes(role_) && !network_->would_block(*this)),
         .hung_up = end || role_ == Role::none,
@@ -87,7 +91,7 @@ Node::Readiness Node::readiness() const {
 }
 
 bool Node::at_end_of_file() const {
-    if (state_ == State::ended || !reads(role_)) return true;
+    if (state_ == State::ended || hung_up_ || !reads(role_)) return true;
     if (network_->options().eof != EndOfFile::last_writer) return false;
     const std::uint32_t itself = writes(role_) ? 1 : 0;
     const bool saw_another =
@@ -104,6 +108,25 @@ Result<void> Node::narrow(Role role) {
     network_->narrow(*this, role);
     endpoint_.state_changed();
     return {};
+}
+
+void Node::hang_up() {
+    if (state_ != State::connected || std::exchange(hung_up_, true)) return;
+    state_changed_ = true;
+    network_->registry().work().add(*this);
+}
+
+void Node::want_oob(bool wanted) {
+    if (!wanted)
+        oob_.reset();
+    else if (!oob_)
+        oob_ = std::make_unique<OobQueue>();
+}
+
+void Node::offer_oob(std::span<const std::byte> message) {
+    if (state_ != State::connected || oob_ == nullptr) return;
+    oob_->push(network_->registry().packets(), *account_, message);
+    schedule_delivery();
 }
 
 Result<void> Node::check_description(std::string_view text) {
@@ -127,7 +150,7 @@ Result<void> Node::set_description(std::string_view text) {
 }
 
 void Node::offer(Packet& packet) {
-    if (state_ != State::connected || !reads(role_) || out_of_memory_) return;
+    if (state_ != State::connected || !reads(role_) || out_of_memory_ || hung_up_) return;
     const NetworkOptions& options = network_->options();
     const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
     if (packet.transient() || !fits) {
@@ -151,10 +174,17 @@ void Node::schedule_delivery() {
     if (delivery_expected_ || out_of_memory_) network_->registry().work().add(*this);
 }
 
+void Node::clear() {
+    queue_.clear();
+    if (oob_) oob_->clear();
+}
+
 void Node::run() {
     const AssumeLoop here;
     if (out_of_memory_ && state_ == State::connected)
         network_->cut(*this);
+    else if (std::exchange(state_changed_, false))
+        endpoint_.state_changed();
     else
         endpoint_.deliver();
 }

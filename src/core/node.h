@@ -16,6 +16,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,6 +26,7 @@
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/on_loop.h"
+#include "core/oob_queue.h"
 #include "core/ownership.h"
 #include "core/queue.h"
 #include "core/work.h"
@@ -60,7 +64,7 @@ class Endpoint {
     virtual void deliver() = 0;
     // A send that did not go through may now. Only after Network::watch_writable().
     virtual void writable() = 0;
-    // The node was ended, cut or narrowed: whoever waits must try again now.
+    // The node was ended, cut, narrowed or hung up: whoever waits must try again now.
     virtual void state_changed() = 0;
 
   protected:
@@ -97,6 +101,7 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // What poll(2) would say.
     struct Readiness {
+        bool urgent = false;  // an out-of-band message waits
         bool readable = false;
         bool writable = false;
         bool hung_up = false;
@@ -119,6 +124,24 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // Gives parts of the role up: shutdown(2). EPERM if `role` is not a part of what is left.
     Result<void> narrow(Role role) IPN_ON_LOOP;
+
+    // The other end has gone for good: what is queued can still be read, then end of file. A policy
+    // may say so in the middle of a dispatch; the endpoint is told later.
+    void hang_up() IPN_ON_LOOP;
+    bool can_send() const {
+        return state_ == State::connected && writes(role_) && !hung_up_ && !out_of_memory_;
+    }
+    bool hung_up() const { return hung_up_; }
+
+    // ---- out-of-band messages
+
+    bool wants_oob() const { return oob_ != nullptr; }
+    void want_oob(bool wanted) IPN_ON_LOOP;
+    // The oldest message; null if there is none.
+    PacketRef receive_oob() IPN_ON_LOOP { return oob_ == nullptr ? PacketRef() : oob_->pop(); }
+    std::uint64_t oob_dropped() const { return oob_ == nullptr ? 0 : oob_->dropped(); }
+    // Queues a message, if the node wants it. May throw std::bad_alloc.
+    void offer_oob(std::span<const std::byte> message) IPN_ON_LOOP;
 
     // At most 127 bytes of text without control characters: else EINVAL.
     Result<void> set_description(std::string_view text) IPN_ON_LOOP;
@@ -144,7 +167,8 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     static constexpr std::uint32_t kNobody = UINT32_MAX;
 
-    Ownership file;  // of its entry in ports/, unless the port is reserved
+    std::optional<Credentials> peer;  // who is at the other end, if the policy says so
+    Ownership file;                   // of its entry in ports/, unless the port is reserved
     void* policy_private = nullptr;
 
   private:
@@ -154,6 +178,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     void offer(Packet& packet) IPN_ON_LOOP;
     void drop();
     void schedule_delivery() IPN_ON_LOOP;
+    void clear();  // all that waits to be read
     bool at_end_of_file() const;
     void run() override;
 
@@ -177,6 +202,9 @@ class Node final : private Work, public ListHook<WritableTag> {
     const std::uint8_t prefix_;
     bool delivery_expected_ = false;
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
+    bool hung_up_ = false;
+    bool state_changed_ = false;  // the endpoint is to be told
+    std::unique_ptr<OobQueue> oob_;
 };
 
 }  // namespace ipn::core

@@ -6,6 +6,22 @@
 
 namespace ipn::core {
 
+std::optional<Offload> Packet::offload_behind(std::uint32_t cut, std::uint32_t add) const {
+    if (offload.plain()) return offload;
+    const bool segmented = offload.segmentation != Offload::Segmentation::none;
+    if (cut > (segmented ? offload.network_start : offload.checksum_start)) return std::nullopt;
+    return offload.shifted(static_cast<int>(add) - static_cast<int>(cut));
+}
+
+void Packet::derive_from(const Packet& original, std::uint32_t cut, std::uint32_t add,
+                         const Offload& moved) {
+    IPN_CHECK(cut <= original.length_ && length_ == original.length_ - cut + add);
+    std::memset(data_, 0, add);
+    std::memcpy(data_ + add, original.data_ + cut, original.length_ - cut);
+    from = original.from;
+    offload = moved;
+}
+
 PacketPool::~PacketPool() {
     trim();
 }

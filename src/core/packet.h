@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -51,6 +52,17 @@ class Packet : public ListHook<BacklogTag> {
 
     bool transient() const { return pool_ == nullptr; }
     bool receiving() const { return purpose_ == Memory::Purpose::receiving; }
+
+    // What is left to do on a packet like this one but with `add` bytes instead of its first `cut`;
+    // none if these bytes are part of what it is about.
+    std::optional<Offload> offload_behind(std::uint32_t cut, std::uint32_t add) const;
+    // Makes this, a new packet, such a one; its first `add` bytes are zeroes.
+    void derive_from(const Packet& original, std::uint32_t cut, std::uint32_t add,
+                     const Offload& moved);
+
+    // A policy keeps a reference, or gives one back; see Backlog::held(). False if it has none.
+    inline void note_held();
+    [[nodiscard]] inline bool note_put();
 
     std::uint32_t from = 0;  // the port that sent it
     Offload offload;         // what is left to do before it is an ordinary frame
@@ -139,6 +151,8 @@ class Backlog {
     static Ptr make(Owner& owner) { return Ptr(new Backlog(owner)); }
 
     std::uint32_t packets() const { return packets_; }
+    // References that the network's policy keeps.
+    std::uint32_t held() const { return held_; }
     const Packet* oldest() const { return live_.empty() ? nullptr : &live_.front(); }
 
     void enter(Packet& packet) {
@@ -148,6 +162,7 @@ class Backlog {
     }
 
   private:
+    friend class Packet;
     friend class PacketPool;
     explicit Backlog(Owner& owner) : owner_(&owner) {}
 
@@ -167,8 +182,19 @@ class Backlog {
 
     Owner* owner_;
     std::uint32_t packets_ = 0;
+    std::uint32_t held_ = 0;
     List<Packet, BacklogTag> live_;
 };
+
+inline void Packet::note_held() {
+    if (backlog_ != nullptr) ++backlog_->held_;
+}
+
+inline bool Packet::note_put() {
+    if (backlog_ == nullptr || backlog_->held_ == 0) return false;
+    --backlog_->held_;
+    return true;
+}
 
 // PacketPool: memory for packets in size classes, so that a warm network allocates nothing.
 //

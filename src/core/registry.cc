@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/policy_call.h"
+
 namespace ipn::core {
 
 Result<void> check_network_name(std::string_view name) {
@@ -33,7 +35,12 @@ Registry::Registry(const Clock& clock, const Limits& limits)
 }
 
 Registry::~Registry() {
-    networks_.clear();
+    const AssumeLoop here;
+    while (!networks_.empty()) {
+        const std::size_t before = networks_.size();
+        destroy(*networks_.begin()->second);
+        IPN_CHECK(networks_.size() < before);
+    }
 }
 
 Result<Network*> Registry::create(std::string_view name, Ownership directory) {
@@ -46,16 +53,18 @@ Result<Network*> Registry::create(std::string_view name, Ownership directory) {
     const std::uint64_t id = next_id();
     auto made = std::make_unique<Network>(*this, id, std::string(name), defaults_, directory);
     Network* network = made.get();
-    if (auto applied = network->apply(defaults_); !applied)
-        return tl::unexpected(std::move(applied.error()));
-    const auto named = by_name_.emplace(network->name_, network).first;
+    if (auto bound = network->bind_first(); !bound) return tl::unexpected(std::move(bound.error()));
     try {
+        policies_.observers().make_place(id);
+        by_name_.emplace(network->name_, network);
         networks_.emplace(id, std::move(made));
     } catch (const std::bad_alloc&) {
-        by_name_.erase(named);
+        by_name_.erase(network->name_);
+        policies_.observers().forget_place(id);
         throw;
     }
     last_id_ = id;
+    policies_.observers().created(*network);
     return network;
 }
 
@@ -81,7 +90,12 @@ void Registry::destroy(Network& network) {
     if (network.state() == Network::State::up)
         network.shut_down();
     else if (network.attached_ == 0)
-        networks_.erase(network.id_);
+        erase(network);
+}
+
+void Registry::erase(Network& network) {
+    policies_.observers().destroyed(network);
+    networks_.erase(network.id_);
 }
 
 Result<void> Registry::rename(Network& network, std::string_view name) {
@@ -108,8 +122,25 @@ Network* Registry::find(std::uint64_t id) const {
 Result<void> Registry::set_default(const Option& option, std::string_view text) {
     NetworkOptions wanted = defaults_;
     if (auto parsed = set(wanted, option, text); !parsed) return parsed;
-    if (auto known = policies_.find(wanted.policy); !known) return tl::unexpected(known.error());
+    if (auto known = policies_.find_for_network(wanted.policy); !known)
+        return tl::unexpected(std::move(known.error()));
     defaults_ = std::move(wanted);
+    return {};
+}
+
+Result<void> Registry::set_policy_default(Policy& policy, std::size_t index,
+                                          std::optional<std::string_view> text) {
+    if (!text) {
+        policy.defaults.erase(index);
+        return {};
+    }
+    {
+        const PolicyCall call(policies_, policy);
+        const int answer =
+            policy.table().setsockopt(nullptr, IPN_PORT_ANY, index, text->data(), text->size());
+        if (auto good = call.result_of(answer, "the policy refused the value"); !good) return good;
+    }
+    policy.defaults.insert_or_assign(index, std::string(*text));
     return {};
 }
 

@@ -11,9 +11,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "core/clock.h"
 #include "core/error.h"
@@ -57,11 +57,20 @@ class Registry {
     Network* find(std::string_view name) const;
     Network* find(std::uint64_t id) const;
     const std::map<std::string, Network*, std::less<>>& by_name() const { return by_name_; }
+    // Every network, those that shut down included, oldest first. The function must neither make
+    // nor destroy any.
+    template <typename Function>
+    void for_each(Function function) const {
+        for (const auto& [id, network] : networks_) function(*network);
+    }
     std::size_t size() const { return networks_.size(); }
 
     // Options that networks made later start with.
     const NetworkOptions& defaults() const { return defaults_; }
     Result<void> set_default(const Option& option, std::string_view text) IPN_ON_LOOP;
+    // The same for an option of a policy; nothing: as the policy has it.
+    Result<void> set_policy_default(Policy& policy, std::size_t index,
+                                    std::optional<std::string_view> text) IPN_ON_LOOP;
 
     const Limits& limits() const { return limits_; }
     const Clock& clock() const { return clock_; }
@@ -77,6 +86,7 @@ class Registry {
     // `network` could not get memory: it is told when there may be some.
     void await_memory(Network& network) IPN_ON_LOOP;
     void forget_name(const Network& network);
+    void erase(Network& network) IPN_ON_LOOP;
 
     const Clock& clock_;
     const Limits limits_;
@@ -85,9 +95,9 @@ class Registry {
     PacketPool packets_;
     WorkQueue work_;
     Timers timers_;
-    Policies policies_;
+    Policies policies_{this};
     std::uint64_t last_id_ = 0;
-    std::unordered_map<std::uint64_t, std::unique_ptr<Network>> networks_;
+    std::map<std::uint64_t, std::unique_ptr<Network>> networks_;
     std::map<std::string, Network*, std::less<>> by_name_;
     std::vector<std::uint64_t> awaiting_memory_;
 };

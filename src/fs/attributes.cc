@@ -100,30 +100,71 @@ Result<Change> set_role(const Port& port, std::string_view value) {
     return fail(EINVAL, "a role is reader, writer, both or none");
 }
 
-constexpr std::array<NodeAttribute, 11> kNodeAttributes{{
-    {"descr", description, set_description},
-    {"role", role, set_role},
-    {"number", [](const Port& port) -> Result<std::string> { return std::to_string(port.number); },
-     nullptr},
-    {"kind",
-     [](const Port& port) -> Result<std::string> {
-         return std::string(port.node == nullptr ? "reserved" : to_string(port.node->kind()));
-     },
-     nullptr},
-    {"from",
-     [](const Port& port) -> Result<std::string> {
-         if (port.node == nullptr || port.node->last_from() == Node::kNobody)
-             return fail(ENODATA, "no packet was read yet");
-         return std::to_string(port.node->last_from());
-     },
-     nullptr},
-    {"pid", credential<&core::Credentials::pid>, nullptr},
-    {"uid", credential<&core::Credentials::uid>, nullptr},
-    {"received", counter<&Node::Counters::received>, nullptr},
-    {"sent", counter<&Node::Counters::sent>, nullptr},
-    {"dropped", counter<&Node::Counters::dropped>, nullptr},
-    {"truncated", counter<&Node::Counters::truncated>, nullptr},
-}};
+Result<std::string> want_oob(const Port& port) {
+    if (port.node == nullptr) return fail(ENODATA, "nobody is connected to this port");
+    return std::string(port.node->wants_oob() ? "1" : "0");
+}
+
+Result<Change> set_want_oob(const Port& port, std::string_view value) {
+    const core::AssumeLoop here;
+    if (port.node == nullptr) return fail(EINVAL, "nobody is connected to this port");
+    if (value != "0" && value != "1")
+        return fail(EINVAL, "want_oob: " + core::quoted(value) + " is neither '0' nor '1'");
+    Change change{[&registry = port.network->registry(), id = port.network->id(), node = port.node,
+                   number = port.number, before = port.node->wants_oob()] {
+        const core::AssumeLoop loop;
+        Network* still = registry.find(id);
+        if (still != nullptr && still->node_at(number) == node) node->want_oob(before);
+    }};
+    port.node->want_oob(value == "1");
+    return change;
+}
+
+template <std::uint32_t core::Credentials::*Member>
+Result<std::string> peer(const Port& port) {
+    if (port.node == nullptr || !port.node->peer)
+        return fail(ENODATA, "the policy has named no other end");
+    return std::to_string((*port.node->peer).*Member);
+}
+
+constexpr std::array kNodeAttributes{
+    NodeAttribute{"descr", description, set_description},
+    NodeAttribute{"role", role, set_role},
+    NodeAttribute{"want_oob", want_oob, set_want_oob},
+    NodeAttribute{
+        "number",
+        [](const Port& port) -> Result<std::string> { return std::to_string(port.number); },
+        nullptr},
+    NodeAttribute{"kind",
+                  [](const Port& port) -> Result<std::string> {
+                      return std::string(port.node == nullptr ? "reserved"
+                                                              : to_string(port.node->kind()));
+                  },
+                  nullptr},
+    NodeAttribute{"from",
+                  [](const Port& port) -> Result<std::string> {
+                      if (port.node == nullptr || port.node->last_from() == Node::kNobody)
+                          return fail(ENODATA, "no packet was read yet");
+                      return std::to_string(port.node->last_from());
+                  },
+                  nullptr},
+    NodeAttribute{"pid", credential<&core::Credentials::pid>, nullptr},
+    NodeAttribute{"uid", credential<&core::Credentials::uid>, nullptr},
+    NodeAttribute{"peer_pid", peer<&core::Credentials::pid>, nullptr},
+    NodeAttribute{"peer_uid", peer<&core::Credentials::uid>, nullptr},
+    NodeAttribute{"peer_gid", peer<&core::Credentials::gid>, nullptr},
+    NodeAttribute{"received", counter<&Node::Counters::received>, nullptr},
+    NodeAttribute{"sent", counter<&Node::Counters::sent>, nullptr},
+    NodeAttribute{"dropped", counter<&Node::Counters::dropped>, nullptr},
+    NodeAttribute{"truncated", counter<&Node::Counters::truncated>, nullptr},
+    NodeAttribute{"oob_dropped",
+                  [](const Port& port) -> Result<std::string> {
+                      if (port.node == nullptr)
+                          return fail(ENODATA, "nobody is connected to this port");
+                      return std::to_string(port.node->oob_dropped());
+                  },
+                  nullptr},
+};
 
 const NodeAttribute* find_node_attribute(std::string_view name) {
     for (const NodeAttribute& attribute : kNodeAttributes)
@@ -179,13 +220,15 @@ Result<std::string> Attributes::get(const Place& place, std::string_view name) c
             return std::string(place.network->state() == Network::State::up ? kUp
                                                                             : "shutting-down");
     }
+    if (const auto option = of_policies_.find(place, name)) return of_policies_.get(*option);
     const Port port = port_at(place);
     if (port.node == nullptr && port.reservation == nullptr) return unknown_to_read();
     const NodeAttribute* attribute = find_node_attribute(name);
     return attribute == nullptr ? unknown_to_read() : attribute->get(port);
 }
 
-Result<Change> Attributes::set(const Place& place, std::string_view name, std::string_view value) {
+Result<Change> Attributes::set(const Place& place, std::string_view name, std::string_view value,
+                               const core::Credentials& caller) {
     if (has_options(place))
         if (const core::Option* option = core::find_option(name))
             return set_option(place, *option, value);
@@ -193,6 +236,8 @@ Result<Change> Attributes::set(const Place& place, std::string_view name, std::s
         if (name == kState) return set_state(*place.network, value);
         if (find_fact(name) != nullptr) return fail(EPERM, std::string(name) + " is read only");
     }
+    if (const auto option = of_policies_.find(place, name))
+        return of_policies_.set(*option, value, caller);
     const Port port = port_at(place);
     if (port.node == nullptr && port.reservation == nullptr) return unknown_to_write(name);
     const NodeAttribute* attribute = find_node_attribute(name);
@@ -201,53 +246,56 @@ Result<Change> Attributes::set(const Place& place, std::string_view name, std::s
     return attribute->set(port, value);
 }
 
-Result<Change> Attributes::reset(const Place& place, std::string_view name) {
-    if (has_options(place)) {
-        if (const core::Option* option = core::find_option(name)) {
-            const core::NetworkOptions built_in;
-            return set_option(
-                place, *option,
-                option->show(place.kind == Place::Kind::root ? built_in : registry_.defaults()));
-        }
-    }
-    if (name == "descr") return set(place, name, "");
+Result<Change> Attributes::reset(const Place& place, std::string_view name,
+                                 const core::Credentials& caller) {
+    if (has_options(place))
+        if (const core::Option* option = core::find_option(name))
+            return set_option(place, *option, std::nullopt);
+    if (const auto option = of_policies_.find(place, name))
+        return of_policies_.reset(*option, caller);
+    if (name == "descr") return set(place, name, "", caller);
+    if (name == "want_oob") return set(place, name, "0", caller);
     if (auto known = get(place, name); !known) return tl::unexpected(std::move(known.error()));
     return fail(EPERM, std::string(name) + " has no default to go back to");
 }
 
-std::vector<std::string_view> Attributes::list(const Place& place) const {
-    std::vector<std::string_view> names;
+std::vector<std::string> Attributes::list(const Place& place) const {
+    std::vector<std::string> names;
     if (has_options(place))
-        for (const core::Option& option : core::options()) names.push_back(option.name);
+        for (const core::Option& option : core::options()) names.emplace_back(option.name);
     const bool connected = port_at(place).node != nullptr;
     for (const NodeAttribute& attribute : kNodeAttributes) {
         const bool listed = connected || attribute.set != nullptr;
         if (listed && !has_options(place) && get(place, attribute.name))
-            names.push_back(attribute.name);
+            names.emplace_back(attribute.name);
     }
+    of_policies_.list(place, names);
     return names;
 }
 
 Result<Change> Attributes::set_option(const Place& place, const core::Option& option,
-                                      std::string_view value) {
-    const bool root = place.kind == Place::Kind::root;
-    const std::string before = option.show(root ? registry_.defaults() : place.network->options());
-    Change change;
-    if (root) {
-        change.undo = [this, &option, before] {
-            const core::AssumeLoop here;
-            static_cast<void>(registry_.set_default(option, before));
-        };
-    } else {
-        change.undo = [this, &option, before, id = place.network->id()] {
-            const core::AssumeLoop here;
-            if (Network* network = registry_.find(id))
-                static_cast<void>(network->set_option(option, before));
-        };
+                                      std::optional<std::string_view> value) {
+    if (place.kind == Place::Kind::root) {
+        const core::NetworkOptions built_in;
+        return set_default(option, value ? std::string(*value) : option.show(built_in));
     }
-    auto set =
-        root ? registry_.set_default(option, value) : place.network->set_option(option, value);
-    if (!set) return tl::unexpected(std::move(set.error()));
+    Network& network = *place.network;
+    auto replaced = value ? network.set_option(option, *value) : network.reset_option(option);
+    if (!replaced) return tl::unexpected(std::move(replaced.error()));
+    if (replaced->options.empty()) return Change{};
+    return Change{[this, id = network.id(), before = std::move(*replaced)] {
+        const core::AssumeLoop here;
+        if (Network* still = registry_.find(id)) still->put_back(before);
+    }};
+}
+
+Result<Change> Attributes::set_default(const core::Option& option, std::string_view value) {
+    Change change{[this, &option, before = option.show(registry_.defaults())] {
+        const core::AssumeLoop here;
+        static_cast<void>(registry_.set_default(option, before));
+    }};
+    if (auto set = registry_.set_default(option, value); !set)
+        return tl::unexpected(std::move(set.error()));
     return change;
 }
 

@@ -189,36 +189,4 @@ void Filesystem::release(Request request, std::uint64_t handle) {
     request.ok();
 }
 
-void Filesystem::ioctl(Request request, fuse_ino_t node, std::uint64_t handle, unsigned command,
-                       std::span<const char> in, std::size_t out_size) {
-    Place place = inodes_.find(node);
-    place.open =
-        dynamic_cast<OpenPort*>(files_.find(handle));  // of several opens of an inode, this one
-    const bool get = command == IPN_IOC_GETATTR;
-    if ((!get && command != IPN_IOC_SETATTR) || place.open == nullptr) return request.error(ENOTTY);
-    ipn_attr attribute;
-    if (in.size() != sizeof attribute || (get && out_size < sizeof attribute))
-        return request.error(EINVAL);
-    std::memcpy(&attribute, in.data(), sizeof attribute);
-
-    const std::string_view whole(attribute.name, strnlen(attribute.name, sizeof attribute.name));
-    const std::string_view name =
-        whole.starts_with(kAttributePrefix) ? whole.substr(kAttributePrefix.size()) : whole;
-    if (get) {
-        const auto value = attributes_.get(place, name);
-        if (!value) return refuse(request, place, value.error());
-        attribute.size =
-            static_cast<std::uint32_t>(std::min(value->size(), sizeof attribute.value));
-        std::memcpy(attribute.value, value->data(), attribute.size);
-        const auto* bytes = reinterpret_cast<const char*>(&attribute);
-        return request.ioctl({bytes, sizeof attribute});
-    }
-    if (attribute.size > sizeof attribute.value)
-        return refuse(request, place, {EINVAL, "size is larger than the value can be"});
-    auto set = attributes_.set(place, name, {attribute.value, attribute.size});
-    if (!set) return refuse(request, place, set.error());
-    commit(std::move(request), Inodes::shown(place), std::move(*set),
-           [](Request& answer) { answer.ioctl({}); });
-}
-
 }  // namespace ipn::fs

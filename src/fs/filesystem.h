@@ -71,6 +71,9 @@ class Filesystem {
     void create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode,
                 int flags) IPN_ON_LOOP;
     void release(Request request, std::uint64_t handle) IPN_ON_LOOP;
+
+    // ---- ioctls.cc
+
     void ioctl(Request request, fuse_ino_t node, std::uint64_t handle, unsigned command,
                std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
 
@@ -111,6 +114,11 @@ class Filesystem {
     void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
     // A file that stays as it is.
     void open_text(Request request, const Place& place, int flags, std::string_view text);
+    void ioctl_attribute(Request request, const Place& place, unsigned command,
+                         std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
+    void ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) IPN_ON_LOOP;
+    void ioctl_policy(Request request, const Place& place, unsigned command,
+                      std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
     static void answer_xattr(Request& request, std::string_view value, std::size_t size);
     core::Result<core::Change> reserve(const Place& parent, std::string_view name,
                                        const core::Credentials& caller, mode_t mode,

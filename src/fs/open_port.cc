@@ -213,17 +213,21 @@ OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
             return {sent.taken, EMSGSIZE,
                     "a packet has at most mtu bytes, and mtu is " +
                         std::to_string(node_.network().options().mtu)};
+        case Send::too_short:
+            return {sent.taken, EINVAL,
+                    "the policy can use packets of at least " +
+                        std::to_string(node_.network().policy().table().length_min) + " bytes"};
         case Send::never_fits:
             return {sent.taken, ENOMEM, "max_memory is too small for a packet of that size"};
         case Send::closed:
             return {sent.taken, EPIPE,
-                    node_.state() == Node::State::ended
-                        ? "the network was ended"
-                        : "this node gave up sending (user.ipn.role)"};
+                    node_.state() == Node::State::ended ? "the network was ended"
+                    : node_.hung_up()                   ? "the other end has gone"
+                                                        : "this node gave up sending (user.ipn.role)"};
         case Send::reset:
             return {sent.taken, ECONNRESET, kDisconnected};
         case Send::refused:
-            return {sent.taken, sent.error, "the policy refused the packet"};
+            return {sent.taken, sent.error, sent.words};
     }
     return {};
 }
@@ -247,8 +251,7 @@ void OpenPort::refuse(LaneRequest& request, int code, std::string words) {
 void OpenPort::state_changed() {
     const core::AssumeLoop here;
     deliver();
-    const bool can_send = node_.state() == Node::State::connected && core::writes(node_.role());
-    if (can_send) return;
+    if (node_.can_send()) return;
     while (!writes_.empty()) writes_.front().give_up();
     stop_sending();
 }
@@ -266,7 +269,8 @@ void OpenPort::poll(PollRequest poll) {
     const bool watch = poll.wants_wakeup && (poll.events & POLLOUT) != 0 && !writable &&
                        node_.state() == Node::State::connected;
     if (watch) node_.network().watch_writable(node_);
-    poll.request.polled((ready.readable ? POLLIN | POLLRDNORM : 0u) |
+    poll.request.polled((ready.urgent ? POLLPRI : 0u) |
+                        (ready.readable ? POLLIN | POLLRDNORM : 0u) |
                         (writable ? POLLOUT | POLLWRNORM : 0u) | (ready.hung_up ? POLLHUP : 0u) |
                         (ready.failed ? POLLERR : 0u));
 }

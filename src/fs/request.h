@@ -46,7 +46,10 @@ class Request {
     void bytes(std::span<const char> bytes) { fuse_reply_buf(take(), bytes.data(), bytes.size()); }
     void xattr_size(std::size_t size) { fuse_reply_xattr(take(), size); }
     void statfs(const struct statvfs& facts) { fuse_reply_statfs(take(), &facts); }
-    void ioctl(std::span<const char> out) { fuse_reply_ioctl(take(), 0, out.data(), out.size()); }
+    // `result`: what ioctl(2) returns.
+    void ioctl(std::span<const char> out, int result = 0) {
+        fuse_reply_ioctl(take(), result, out.data(), out.size());
+    }
 
     // False if the kernel does not want the file any more: then it will not release it either.
     [[nodiscard]] bool opened(const fuse_open_out& open) {

@@ -343,11 +343,14 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
     Network& network = *place.network;
     Change change;
     if (const core::Reservation* reservation = network.reservation(place.number)) {
-        change.undo = [this, id = network.id(), number = place.number, kept = *reservation] {
+        change.undo = [this, id = network.id(), number = place.number, kept = *reservation,
+                       policy = network.policy().name(),
+                       values = network.policy_values(place.number)] {
             const core::AssumeLoop here;
             Network* still = registry_.find(id);
             if (still == nullptr || !still->reserve(number, kept.file)) return;
             still->reservation(number)->description = kept.description;
+            if (still->policy().name() == policy) still->put_back(values);
         };
     }
     network.unreserve(place.number);

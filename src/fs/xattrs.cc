@@ -50,7 +50,7 @@ void Filesystem::setxattr(Request request, fuse_ino_t node, std::string_view nam
     if (own == kErrorName) return refuse(request, place, {EPERM, "error is read only"});
     if ((flags & XATTR_CREATE) != 0 && attributes_.get(place, *own))
         return refuse(request, place, {EEXIST, "the attribute exists"});
-    auto set = attributes_.set(place, *own, value);
+    auto set = attributes_.set(place, *own, value, request.caller());
     if (!set) return refuse(request, shown, set.error());
     commit(std::move(request), shown, std::move(*set), [](Request& answer) { answer.ok(); });
 }
@@ -60,7 +60,7 @@ void Filesystem::removexattr(Request request, fuse_ino_t node, std::string_view 
     const auto own = own_name(name);
     if (place.kind == Place::Kind::gone) return request.error(ENOENT);
     if (!own) return request.error(ENODATA);
-    auto reset = attributes_.reset(place, *own);
+    auto reset = attributes_.reset(place, *own, request.caller());
     if (!reset) return refuse(request, place, reset.error());
     commit(std::move(request), Inodes::shown(place), std::move(*reset),
            [](Request& answer) { answer.ok(); });
@@ -70,7 +70,7 @@ void Filesystem::listxattr(Request request, fuse_ino_t node, std::size_t size) {
     const Place place = inodes_.find(node);
     if (place.kind == Place::Kind::gone) return request.error(ENOENT);
     std::string names;
-    for (const std::string_view name : attributes_.list(place)) {
+    for (const std::string& name : attributes_.list(place)) {
         names += kAttributePrefix;
         names += name;
         names += '\0';

@@ -27,6 +27,7 @@ Model::Outcome of_model(Network::Send outcome) {
             return Model::Outcome::would_block;
         case Network::Send::too_long:
             return Model::Outcome::too_long;
+        case Network::Send::too_short:  // no policy here minds
         case Network::Send::never_fits:
             return Model::Outcome::never_fits;
         case Network::Send::closed:

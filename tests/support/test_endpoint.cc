@@ -125,9 +125,8 @@ void TestEndpoint::writable() {
 void TestEndpoint::state_changed() {
     const AssumeLoop here;
     ++state_changes;
-    const bool can_send = node_.state() == Node::State::connected && core::writes(node_.role());
     for (Write& write : writes_) {
-        if (can_send || write.finished()) continue;
+        if (node_.can_send() || write.finished()) continue;
         const std::string_view rest = std::string_view(write.data_).substr(write.taken);
         finish(write, node_.network().send(node_, bytes(rest), &write).outcome);
     }

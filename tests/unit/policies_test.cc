@@ -545,9 +545,9 @@ TEST_F(PoliciesTest, AnotherPolicyTakesOver) {
 
 TEST_F(PoliciesTest, ThePoliciesOwnDataIsNotMixedUpWhenAnotherTakesOver) {
     int mine = 0;
-    lab().policy_private = &mine;
+    *policy.host.net_private(reinterpret_cast<ipn_net*>(&lab())) = &mine;
     set("policy", "broadcast");
-    EXPECT_EQ(lab().policy_private, nullptr);
+    EXPECT_EQ(*policy.host.net_private(reinterpret_cast<ipn_net*>(&lab())), nullptr);
 }
 
 // ---- registering
@@ -564,7 +564,7 @@ TEST_F(PoliciesTest, ATableThatIsNotOfThisApiIsRefused) {
     EXPECT_EQ(add_changed([](ipn_policy& table) { table.struct_size = 16; }), EPROTO);
     EXPECT_EQ(add_changed([](ipn_policy& table) { table.name = nullptr; }), EPROTO);
     EXPECT_EQ(add_changed([](ipn_policy& table) { table.handlemsg = nullptr; }), EPROTO);
-    EXPECT_EQ(code(policies.find("recording")), EINVAL);
+    EXPECT_EQ(policies.find("recording"), nullptr);
     EXPECT_EQ(code(policies.add(&RecordingPolicy::table())), 0);
 }
 
@@ -580,7 +580,7 @@ TEST_F(PoliciesTest, ANameIsTakenOnce) {
 }
 
 TEST_F(PoliciesTest, WhoAsksForAnUnknownPolicyIsToldWhichThereAre) {
-    const auto found = world.registry.policies().find("no-such");
+    const auto found = world.registry.policies().find_for_network("no-such");
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error().code, EINVAL);
     EXPECT_NE(found.error().words.find("broadcast"), std::string::npos);

@@ -26,4 +26,15 @@ struct ipn_attr {
 /* EOPNOTSUPP no such attribute, EPERM read only or not narrower (role), EINVAL bad value. */
 #define IPN_IOC_SETATTR _IOW('N', 2, struct ipn_attr)
 
+/* An out-of-band message: `size` bytes. */
+struct ipn_oob {
+    __u32 size;
+    __u32 reserved; /* 0 */
+    char data[4096];
+};
+
+/* Takes the oldest out-of-band message that waits. EAGAIN: there is none, or the attribute
+ * "want_oob" is not 1. */
+#define IPN_IOC_RECVOOB _IOR('N', 3, struct ipn_oob)
+
 #endif

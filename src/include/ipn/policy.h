@@ -142,10 +142,12 @@ struct ipn_host {
 #define IPN_OPTION_PORT 2u        /* of a port, in use or reserved */
 #define IPN_OPTION_UNCONNECTED 4u /* changes only while no node is connected: else EBUSY */
 #define IPN_OPTION_READ_ONLY 8u
+/* Of a port, but set by those who may write the network's directory, not by who uses the port. */
+#define IPN_OPTION_MANAGER 16u
 struct ipn_option {
     const char* name;    /* [a-z0-9_] */
     const char* values;  /* for people */
-    const char* initial; /* what it is before it is set, and after setfattr -x */
+    const char* initial; /* what it is before it is set, and after setfattr -x; NULL if read only */
     uint32_t flags;
 };
 
@@ -185,7 +187,8 @@ struct ipn_endpoints {
 /* What a module may want to know of every network of the mount, whatever its policy. For each
  * network the calls never overlap and come in this order: create, bound (again at every change),
  * shutdown, destroy. Networks and policies that exist when the module is registered are told at
- * once; when it is unregistered, shutdown and destroy come for each network. */
+ * once; when it is unregistered, shutdown and destroy come for each network. What net_private()
+ * gives is the bound policy's, not theirs. */
 struct ipn_hooks {
     size_t struct_size;
     void* (*create)(struct ipn_net* net); /* required; its context is handed to the others */
@@ -254,8 +257,8 @@ struct ipn_policy {
                  size_t out_size);
 
     const struct ipn_endpoints* endpoints;
-    const struct ipn_hooks*
-        hooks; /* with hooks, handlemsg may be NULL: no network is bound to it */
+    /* With hooks, handlemsg may be NULL: then no network is bound to it. */
+    const struct ipn_hooks* hooks;
 };
 
 /* What a module exports: its table, or NULL if it cannot work here. */
