@@ -265,8 +265,6 @@ class Network final : private Work, private Backlog::Owner {
     void reset_port(std::uint32_t number) IPN_ON_LOOP;
     void left(Node& node) IPN_ON_LOOP;  // tells the policy: delport
 
-    // What keeps it from sending for good.
-    std::optional<Send> why_not_to_send(const Node& from) const;
     // What keeps a packet of that length from being sent now; counts it if it is too short.
     std::optional<Send> why_not_now(std::size_t length, const SendWaiter* waiter) IPN_ON_LOOP;
     Sent send_one(Node& from, std::span<const std::byte> data,
