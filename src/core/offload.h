@@ -3,16 +3,19 @@
 //
 // It travels with its packet unchanged. Interfaces exchange it with the kernel; towards a node that
 // does not accept it the network does the work itself (see segmentation.h).
-// Lifecycle: all zero is a plain packet. from_wire() judges what came from outside; then every
-// offset in it lies within that frame, so that nobody needs to look twice. The frame's bytes are
+// Lifecycle: all zero is a plain packet. from_wire() judges what came from outside: every offset
+// that it takes lies within that frame, so that nobody needs to look twice. The frame's bytes are
 // not trusted any further: a policy may have changed them since.
 // Invariants, of a frame of `length` bytes:
 //  (1) partial_checksum: checksum_start + checksum_offset + 2 <= length;
-//  (2) segmentation implies partial_checksum, and
-//      network_start < checksum_start < header_length <= length.
-// Limits: kSegmentsMax, so that one packet cannot make work for many thousands.
-// Not done: UFO (fragments of a datagram), tunnels, SCTP, jumbograms: no interface is told that we
-// could, so that the kernel does it before.
+//  (2) segmentation: partial_checksum; segment_size >= 1; network_start, checksum_start and
+//      header_length are apart by the headers' least lengths and more, header_length <= length, and
+//      the checksum's field is in a header.
+// Limits, for what one packet can make of little: kSegmentsMax frames, kHeaderMax bytes of headers
+// in each of them.
+// Not done: UFO (fragments of a datagram), tunnels, SCTP, jumbograms: nobody is told that we could,
+// so that the kernel does them before. Byte order is the machine's, as interfaces have it unless
+// told otherwise.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +31,14 @@ struct Offload {
     static constexpr std::size_t kWireBytes = 10;  // struct virtio_net_hdr
     using Wire = std::array<std::byte, kWireBytes>;
     static constexpr std::uint32_t kSegmentsMax = 2048;
+    static constexpr std::uint32_t kHeaderMax = 512;
+
+    // What virtio's header says of `frame`; none if it lies, or asks for what is not done. The
+    // standard wants a partial checksum in every packet to be cut; where there is a whole one
+    // instead, as a network card makes it that joins packets, it is made partial, in `frame`.
+    static std::optional<Offload> from_wire(std::span<const std::byte, kWireBytes> header,
+                                            std::span<std::byte> frame);
+    Wire to_wire() const;
 
     enum class Segmentation : std::uint8_t { none, tcp4, tcp6, udp4, udp6 };
 
