@@ -223,7 +223,7 @@ OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
             return {sent.taken, EPIPE,
                     node_.state() == Node::State::ended ? "the network was ended"
                     : node_.hung_up()                   ? "the other end has gone"
-                                                        : "this node gave up sending (user.ipn.role)"};
+                                      : "this node gave up sending (user.ipn.role)"};
         case Send::reset:
             return {sent.taken, ECONNRESET, kDisconnected};
         case Send::refused:

@@ -103,8 +103,8 @@ void CoreTest::TearDown() {
 namespace ipn::core {
 
 void PrintTo(Network::Send outcome, std::ostream* out) {
-    constexpr const char* kNames[] = {"done",   "would_block", "too_long", "too_short", "never_fits",
-                                      "closed", "reset",       "refused"};
+    constexpr const char* kNames[] = {"done",       "would_block", "too_long", "too_short",
+                                      "never_fits", "closed",      "reset",    "refused"};
     *out << kNames[static_cast<int>(outcome)];
 }
 
