@@ -25,8 +25,10 @@ class FramedPort final : public OpenPort {
   private:
     bool reads_on() const override { return true; }
     bool writes_in_turn() const override { return true; }
-    void answer_with(LaneRequest& request, core::Node::Received first, std::uint32_t size) override;
-    Progress send(std::span<const std::byte> data, const core::SendWaiter* waiter) override;
+    void answer_with(LaneRequest& request, core::Node::Received first,
+                     std::uint32_t size) override IPN_ON_LOOP;
+    Progress send(std::span<const std::byte> data,
+                  const core::SendWaiter* waiter) override IPN_ON_LOOP;
     bool writable_now(const core::Node::Readiness& ready) const override;
     void stop_sending() override { deframer_.forget(); }
 

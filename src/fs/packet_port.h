@@ -17,8 +17,10 @@ class PacketPort final : public OpenPort {
     bool stream() const;
     bool reads_on() const override { return stream(); }
     bool writes_in_turn() const override { return false; }
-    void answer_with(LaneRequest& request, core::Node::Received first, std::uint32_t size) override;
-    Progress send(std::span<const std::byte> data, const core::SendWaiter* waiter) override;
+    void answer_with(LaneRequest& request, core::Node::Received first,
+                     std::uint32_t size) override IPN_ON_LOOP;
+    Progress send(std::span<const std::byte> data,
+                  const core::SendWaiter* waiter) override IPN_ON_LOOP;
 };
 
 }  // namespace ipn::fs

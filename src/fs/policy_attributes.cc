@@ -133,6 +133,7 @@ void PolicyAttributes::list(const Place& place, std::vector<std::string>& names)
     const bool connected = place.open != nullptr || (place.kind == Place::Kind::numbered &&
                                                      place.network->node_at(place.number));
     const auto list_of = [&](const Policy& policy) {
+        const core::AssumeLoop here;
         const bool by_default = policy.name() == registry_.defaults().policy;
         for (std::size_t index = 0; index < policy.options().size(); ++index) {
             const std::string name = policy.name() + "." + policy.options()[index].name;
@@ -145,10 +146,7 @@ void PolicyAttributes::list(const Place& place, std::vector<std::string>& names)
         }
     };
     if (root)
-        registry_.policies().for_each([&](const Policy& policy) {
-            const core::AssumeLoop here;
-            list_of(policy);
-        });
+        registry_.policies().for_each([&](const Policy& policy) { list_of(policy); });
     else if (place.network != nullptr)
         list_of(place.network->policy());
 }
