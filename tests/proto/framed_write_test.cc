@@ -180,7 +180,7 @@ TEST_F(FramedWriteTest, ABlockingWriteWaitsUntilAllIsTaken) {
     make_lossless("1");
     File to = reader(), from = framed_writer();
     const std::string stream = frames({"one", "two", "three"});
-    const Call write = from.start_write(stream + frame_header(4) + "fo");
+    const Call write = from.start_write(stream + frame_header(4) + "ab");
     for (const char* data : {"one", "two"}) {
         EXPECT_EQ(outcome(write), kWaiting);
         EXPECT_EQ(to.read(), packet(data));
