@@ -115,7 +115,7 @@ struct ipn_host {
     void (*send_oob)(struct ipn_port* to, const void* data, size_t length);
 
     /* Nanoseconds of the monotonic clock. */
-    uint64_t (*now_ns)(void);
+    uint64_t (*now_ns)(void); /* NOLINT(modernize-redundant-void-arg): it is C */
     /* `expired(context)` is called at the time that the timer was last armed for, once. Timers of a
      * network are freed in delnet() at the latest. NULL: no memory. timer_arm() replaces an earlier
      * time. */
