@@ -32,7 +32,7 @@ class Segmenter {
   private:
     std::span<const std::byte> payload(std::uint32_t index) const;
     void complete_checksum(std::byte* to) const;
-    void write_network_header(std::uint32_t index, std::byte* to, std::uint32_t length) const;
+    void write_network_header(std::uint32_t index, std::byte* header, std::uint32_t length) const;
     void write_tcp_header(std::uint32_t index, std::byte* header) const;
 
     const std::span<const std::byte> frame_;

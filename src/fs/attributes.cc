@@ -114,7 +114,8 @@ Result<Change> set_want_oob(const Port& port, std::string_view value) {
                    number = port.number, before = port.node->wants_oob()] {
         const core::AssumeLoop loop;
         Network* still = registry.find(id);
-        if (still != nullptr && still->node_at(number) == node) node->want_oob(before);
+        Node* connected = still == nullptr ? nullptr : still->node_at(number);
+        if (connected != nullptr && connected == node) connected->want_oob(before);
     }};
     port.node->want_oob(value == "1");
     return change;
