@@ -8,95 +8,101 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "recorded.h"
-#include "report.h"
-#include "sandbox.h"
-#include "suite.h"
+#include "harness/sandbox.h"
+#include "report/recorded.h"
+#include "report/report.h"
+#include "sections/sections.h"
 
 namespace {
 
 constexpr int exit_skipped = 77;  // for meson: cannot be measured here
-constexpr std::chrono::seconds quick_timeout{400};
+constexpr std::chrono::seconds quick_timeout{600};
 constexpr std::chrono::seconds full_timeout{3600};
 
 struct Arguments {
     std::string ipnfs;
+    std::vector<std::string> mount_options;
     bool peers_only = false;
     bool quick = false;
     unsigned rounds = 5;
     std::vector<std::string> sections;
     std::vector<unsigned> readers;
     std::vector<std::size_t> packets;
+    std::vector<std::string> subjects;
     std::string json;
     std::string record;
     std::string check;
-};
-
-struct Section {
-    std::string name;
-    void (bench::Suite::*run)();
-};
-
-const std::vector<Section> sections = {
-    {"fanout", &bench::Suite::fan_out},      {"roundtrip", &bench::Suite::round_trip},
-    {"oneway", &bench::Suite::one_way},      {"stream", &bench::Suite::stream},
-    {"footprint", &bench::Suite::footprint},
 };
 
 void describe(CLI::App& app, Arguments& arguments) {
     app.description(
         "Measures ipnfs beside its peers, interleaved, and prints the ratios. Needs root.");
     app.add_option("--ipnfs", arguments.ipnfs, "the ipnfs program")->envname("IPNFS");
+    app.add_option("--mount-options", arguments.mount_options,
+                   "measure ipnfs also mounted with these, as for -o; may be repeated")
+        ->expected(1)
+        ->take_all();
     app.add_flag("--peers-only", arguments.peers_only, "measure without ipnfs");
-    app.add_flag("--quick", arguments.quick, "the short form, under two minutes");
+    app.add_flag("--quick", arguments.quick, "the short form: one core, under three minutes");
     app.add_option("--rounds", arguments.rounds, "interleaved rounds of each figure")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     std::vector<std::string> names;
-    for (const Section& section : sections) names.push_back(section.name);
+    for (const bench::Section& section : bench::all_sections()) names.push_back(section.name);
     app.add_option("--only", arguments.sections, "measure only these sections")
         ->check(CLI::IsMember(names));
     app.add_option("--readers", arguments.readers, "numbers of readers in fan-outs");
     app.add_option("--packets", arguments.packets, "bytes of the packets in fan-outs")
         ->check(CLI::Range(64, 65535));
+    app.add_option("--subjects", arguments.subjects, "measure only these, by name");
     app.add_option("--json", arguments.json, "write all rounds to this file");
     app.add_option("--record", arguments.record, "remember this run's ratios in this file");
     app.add_option("--check", arguments.check,
                    "fail if a ratio is more than 25 % worse than the one in this file");
 }
 
-bool selected(const Arguments& arguments, const std::string& section) {
-    const auto& chosen = arguments.sections;
-    return chosen.empty() || std::find(chosen.begin(), chosen.end(), section) != chosen.end();
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<bench::IpnfsPlace> places_of(const Arguments& arguments, const std::string& directory) {
+    if (arguments.peers_only) return {};
+    const bench::IpnfsPlace plain{.program = std::filesystem::absolute(arguments.ipnfs),
+                                  .directory = directory};
+    std::vector<bench::IpnfsPlace> places = {plain};
+    for (const std::string& options : arguments.mount_options) {
+        places.push_back(plain);
+        places.back().mount_options = options;
+    }
+    return places;
 }
 
 bench::SuiteSetup setup_of(const Arguments& arguments, const std::string& directory) {
     const auto beside = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    bench::SuiteSetup setup{.directory = directory,
-                            .ipnfs = std::nullopt,
-                            .naive_hub = {.program = beside / "naive_hub", .directory = directory},
-                            .allocation_counter = beside / "count_allocations.so",
-                            .rounds = arguments.rounds,
-                            .quick = arguments.quick,
-                            .readers = arguments.readers,
-                            .packets = arguments.packets};
-    if (!arguments.peers_only) {
-        setup.ipnfs = {.program = std::filesystem::absolute(arguments.ipnfs),
-                       .directory = directory};
-    }
-    return setup;
+    return {.directory = directory,
+            .ipnfs = places_of(arguments, directory),
+            .naive_hub = {.program = beside / "naive_hub", .directory = directory},
+            .allocation_counter = beside / "count_allocations.so",
+            .rounds = arguments.rounds,
+            .quick = arguments.quick,
+            .readers = arguments.readers,
+            .packets = arguments.packets,
+            .subjects = arguments.subjects};
 }
 
-bench::Results measure(const Arguments& arguments, const std::string& directory) {
+// `sections`: their names; none: all.
+bench::Results measure(const Arguments& arguments, const std::string& directory,
+                       const std::vector<std::string>& sections) {
     bench::Results results;
     double load = 0;
     ::getloadavg(&load, 1);
     results.add_note(fmt::format("load of the machine at the start: {:.1f}", load));
     bench::Suite suite(setup_of(arguments, directory), results);
-    for (const Section& section : sections) {
-        if (!selected(arguments, section.name)) continue;
+    for (const bench::Section& section : bench::all_sections()) {
+        if (!sections.empty() && !contains(sections, section.name)) continue;
+        results.begin_section(section.name);
         try {
-            (suite.*section.run)();
+            section.run(suite);
         } catch (const std::exception& error) {
             results.add_failure(section.name + ": " + error.what());
         }
@@ -105,12 +111,15 @@ bench::Results measure(const Arguments& arguments, const std::string& directory)
     return results;
 }
 
-// One run may be unlucky, since others use the machine too: what looks worse is measured once more.
+// One run may be unlucky, since others use the machine too: sections in which something looks worse
+// are measured once more.
 int check(const Arguments& arguments, const std::string& directory, const bench::Results& results) {
     auto found = bench::regressions(results, arguments.check);
     if (!found.empty()) {
         fmt::print("\n{} worse than recorded: measured again\n", found.size());
-        const auto again = measure(arguments, directory);
+        std::vector<std::string> sections;
+        for (const auto& regression : found) sections.push_back(regression.section);
+        const auto again = measure(arguments, directory, sections);
         found = bench::confirmed(found, bench::regressions(again, arguments.check));
     }
     for (const auto& regression : found) fmt::print("REGRESSION {}\n", regression.words);
@@ -118,7 +127,7 @@ int check(const Arguments& arguments, const std::string& directory, const bench:
 }
 
 int run(const Arguments& arguments, const std::string& directory) {
-    const auto results = measure(arguments, directory);
+    const auto results = measure(arguments, directory, arguments.sections);
     if (!arguments.json.empty()) bench::write_json(results, arguments.json);
     if (!arguments.record.empty()) bench::record(results, arguments.record);
     return arguments.check.empty() ? EXIT_SUCCESS : check(arguments, directory, results);

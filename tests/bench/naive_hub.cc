@@ -11,6 +11,7 @@
 // first. Not done: poll, O_NONBLOCK, several reads at a time on one open, anything with attributes.
 #define FUSE_USE_VERSION 31
 
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 
 #include <algorithm>
@@ -34,6 +35,7 @@ constexpr fuse_ino_t null_inode = 3;
 using Packet = std::shared_ptr<const std::string>;
 
 struct Open {
+    bool reads = false;
     std::deque<Packet> queue;
     fuse_req_t waiting_read = nullptr;
     std::size_t read_bytes = 0;
@@ -54,7 +56,7 @@ Open* open_of(const fuse_file_info* file) {
 
 bool room_for_packet_from(const Open* sender) {
     return std::all_of(opens.begin(), opens.end(), [sender](const Open& open) {
-        return &open == sender || open.queue.size() < queue_packets_max;
+        return &open == sender || !open.reads || open.queue.size() < queue_packets_max;
     });
 }
 
@@ -65,7 +67,7 @@ void reply_packet(fuse_req_t request, std::string_view packet, std::size_t bytes
 // REQUIRES: room_for_packet_from(sender).
 void deliver(const Open* sender, const Packet& packet) {
     for (Open& open : opens) {
-        if (&open == sender) continue;
+        if (&open == sender || !open.reads) continue;
         if (open.waiting_read != nullptr) {
             reply_packet(std::exchange(open.waiting_read, nullptr), *packet, open.read_bytes);
         } else {
@@ -127,7 +129,11 @@ void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info* /*file*/) 
 void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     file->direct_io = 1;
     file->nonseekable = 1;
-    if (inode == port_inode) file->fh = reinterpret_cast<std::uintptr_t>(&opens.emplace_back());
+    if (inode == port_inode) {
+        Open& open = opens.emplace_back();
+        open.reads = (file->flags & O_ACCMODE) != O_WRONLY;
+        file->fh = reinterpret_cast<std::uintptr_t>(&open);
+    }
     fuse_reply_open(request, file);
 }
 
