@@ -13,7 +13,7 @@ namespace bench {
 namespace {
 
 constexpr std::uint64_t nothing_awaited = std::numeric_limits<std::uint64_t>::max();
-constexpr Milliseconds count_timeout{15'000};
+constexpr Milliseconds count_timeout{60'000};
 
 // Returns false after `timeout`.
 bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, Milliseconds timeout) {
