@@ -52,4 +52,18 @@ class ErrorWords {
     std::deque<std::uint32_t> order_;
 };
 
+// Where the words behind what one name refuses go.
+class ErrorWordsOf {
+  public:
+    ErrorWordsOf(ErrorWords& words, std::uint64_t name) : words_(words), name_(name) {}
+
+    void record(std::uint32_t uid, std::string words) const {
+        words_.record(uid, name_, std::move(words));
+    }
+
+  private:
+    ErrorWords& words_;
+    std::uint64_t name_;
+};
+
 }  // namespace ipn::fs

@@ -114,14 +114,12 @@ core::Result<std::unique_ptr<OpenPort>> Filesystem::join(const Place& place,
                         network.reservation(place.number) == nullptr;
     if (unused) return core::fail(ENOENT, "nobody is connected to this port any more");
 
-    auto explain = [this, name = Inodes::shown(place)](std::uint32_t uid, std::string words) {
-        words_.record(uid, name, std::move(words));
-    };
+    const ErrorWordsOf words(words_, Inodes::shown(place));
     std::unique_ptr<OpenPort> open;
     if (place.kind == Kind::framed)
-        open = std::make_unique<FramedPort>(parked_, std::move(explain));
+        open = std::make_unique<FramedPort>(parked_, words);
     else
-        open = std::make_unique<PacketPort>(parked_, std::move(explain));
+        open = std::make_unique<PacketPort>(parked_, words);
     auto joined = open->join(network, {.role = role_of(flags),
                                        .port = numbered ? place.number : IPN_PORT_ANY,
                                        .credentials = caller});

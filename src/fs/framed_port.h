@@ -19,8 +19,8 @@ namespace ipn::fs {
 
 class FramedPort final : public OpenPort {
   public:
-    FramedPort(ParkedTable& parked, Explain explain)
-        : OpenPort(parked, std::move(explain), Deframer::kHeaderBytes) {}
+    FramedPort(ParkedTable& parked, ErrorWordsOf words)
+        : OpenPort(parked, words, Deframer::kHeaderBytes) {}
 
   private:
     bool reads_on() const override { return true; }

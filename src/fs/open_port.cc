@@ -105,8 +105,8 @@ class OpenPort::ParkedWrite final : public Parked,
     core::PacketRef rest_;  // what was not taken yet, in memory charged to the writer
 };
 
-OpenPort::OpenPort(ParkedTable& parked, Explain explain, std::uint8_t prefix)
-    : node_(*this, prefix), parked_(parked), explain_(std::move(explain)) {}
+OpenPort::OpenPort(ParkedTable& parked, ErrorWordsOf words, std::uint8_t prefix)
+    : node_(*this, prefix), parked_(parked), words_(words) {}
 
 OpenPort::~OpenPort() {
     const core::AssumeLoop here;
@@ -242,7 +242,7 @@ void OpenPort::finish(LaneRequest& request, Progress progress) {
 }
 
 void OpenPort::refuse(LaneRequest& request, int code, std::string words) {
-    explain_(node_.credentials().uid, std::move(words));
+    words_.record(node_.credentials().uid, std::move(words));
     request.error(code);
 }
 

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +21,7 @@
 #include "core/node.h"
 #include "core/on_loop.h"
 #include "core/packet.h"
+#include "fs/error_words.h"
 #include "fs/lane.h"
 #include "fs/parked.h"
 
@@ -33,9 +33,6 @@ struct InodeTag;
 
 class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core::Endpoint {
   public:
-    // Where the words behind an error go: user id, words.
-    using Explain = std::function<void(std::uint32_t, std::string)>;
-
     ~OpenPort() override;
 
     core::Result<void> join(core::Network& network,
@@ -58,7 +55,7 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
     };
 
     // `prefix`: see core/node.h.
-    OpenPort(ParkedTable& parked, Explain explain, std::uint8_t prefix);
+    OpenPort(ParkedTable& parked, ErrorWordsOf words, std::uint8_t prefix);
 
     // Whether a read goes on where the kernel goes on with a large one, and a write comes behind
     // those of the same open that wait.
@@ -103,7 +100,7 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
 
     core::Node node_;
     ParkedTable& parked_;
-    Explain explain_;
+    ErrorWordsOf words_;
     core::List<ParkedRead, ParkedReadTag> reads_;
     core::List<ParkedWrite, ParkedWriteTag> writes_;
     Channel* poll_channel_ = nullptr;

@@ -11,7 +11,7 @@ namespace ipn::fs {
 
 class PacketPort final : public OpenPort {
   public:
-    PacketPort(ParkedTable& parked, Explain explain) : OpenPort(parked, std::move(explain), 0) {}
+    PacketPort(ParkedTable& parked, ErrorWordsOf words) : OpenPort(parked, words, 0) {}
 
   private:
     bool stream() const;
