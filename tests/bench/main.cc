@@ -57,8 +57,9 @@ void describe(CLI::App& app, Arguments& arguments) {
     app.add_option("--subjects", arguments.subjects, "measure only these, by name");
     app.add_option("--json", arguments.json, "write all rounds to this file");
     app.add_option("--record", arguments.record, "remember this run's ratios in this file");
-    app.add_option("--check", arguments.check,
-                   "fail if a ratio is more than 25 % worse than the one in this file");
+    app.add_option(
+        "--check", arguments.check,
+        "fail if a ratio is much worse than the one in this file: README.md says how much");
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {

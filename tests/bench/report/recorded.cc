@@ -3,9 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <string_view>
 
 #include "report/json_file.h"
 
@@ -13,7 +15,19 @@ namespace bench {
 
 namespace {
 
+// Another FUSE server pays what ipnfs pays, so that a ratio to it holds from day to day. What
+// sockets cost beside it moves with the price of a wake-up: by a factor of two within a day, on one
+// machine.
+constexpr std::array<std::string_view, 2> fuse_references = {"naive hub", "two null operations"};
 constexpr double tolerated_loss = 0.25;
+constexpr double tolerated_loss_to_others = 0.6;
+
+double tolerated(std::string_view comparison) {
+    const bool is_fuse = std::any_of(
+        fuse_references.begin(), fuse_references.end(),
+        [comparison](std::string_view reference) { return comparison.ends_with(reference); });
+    return is_fuse ? tolerated_loss : tolerated_loss_to_others;
+}
 
 double rounded(double ratio) {
     return std::round(ratio * 1000) / 1000;
@@ -51,7 +65,7 @@ std::vector<Regression> regressions(const Results& results, const std::string& f
             if (!comparison.met()) add(comparison, "target", *comparison.target);
         } else if (recorded.contains(comparison.name)) {
             const double before = recorded[comparison.name];
-            if (quality(comparison, before) < 1 - tolerated_loss)
+            if (quality(comparison, before) < 1 - tolerated(comparison.name))
                 add(comparison, "recorded", before);
         }
     }

@@ -18,9 +18,9 @@ struct Regression {
     std::string words;
 };
 
-// What is wrong with this run: each ratio that is more than 25 % worse than the recorded one, each
-// absolute target that is missed, and whatever could not be measured. Ratios that are not recorded
-// are not judged.
+// What is wrong with this run: each ratio that is worse than the recorded one by more than 25 %, or
+// 60 % where the other is no FUSE server; each absolute target that is missed; and whatever could
+// not be measured. Ratios that are not recorded are not judged.
 std::vector<Regression> regressions(const Results& results, const std::string& file);
 
 // Those of the second run that the first had too.
