@@ -265,7 +265,7 @@ void OpenPort::poll(PollRequest poll) {
         update_expectation();
     }
     const Node::Readiness ready = node_.readiness();
-    const bool writable = writable_now(ready) && !must_wait_in_turn();
+    const bool writable = writable_now(ready);
     const bool watch = poll.wants_wakeup && (poll.events & POLLOUT) != 0 && !writable &&
                        node_.state() == Node::State::connected;
     if (watch) node_.network().watch_writable(node_);

@@ -344,9 +344,19 @@ class Children:
                 os.killpg(child.pid, signal.SIGKILL)
         for child in self._children:
             child.wait(PATIENCE)
+            until(functools.partial(is_gone, child.pid), f"all that {child.args} started has ended")
             for pipe in (child.stdin, child.stdout, child.stderr):
                 if pipe:
                     pipe.close()
+
+
+def is_gone(group):
+    """Whether no process of this group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def succeeded(*children, seconds=PATIENCE):

@@ -273,7 +273,19 @@ TEST_F(FramedWriteTest, BeforeEnoughReadersAreThereItWaits) {
     EXPECT_EQ(packets(to), (Packets{"one", "two"}));
 }
 
-TEST_F(FramedWriteTest, AStreamThatEndsWhileItWaits) {
+TEST_F(FramedWriteTest, AStreamThatEndsWakesWhoeverSleepsToWrite) {
+    make_lossless("1");
+    set("mtu", "4");
+    File to = reader(), from = framed_writer();
+    const Call write = from.start_write(frames({"one", "two", "5five"}));
+    EXPECT_EQ(from.poll(POLLOUT), polled(0));
+    EXPECT_EQ(to.read(), packet("one"));
+    EXPECT_EQ(outcome(write), written(10));
+    EXPECT_EQ(kernel.take_wakeups(), std::vector{from.poll_handle()}) << "though the pool is full";
+    EXPECT_EQ(from.poll(POLLOUT), polled(POLLOUT | POLLWRNORM));
+}
+
+TEST_F(FramedWriteTest, BehindAStreamThatEndedNobodyWaits) {
     make_lossless("1");
     set("mtu", "4");
     File to = reader(), from = framed_writer();
@@ -281,6 +293,7 @@ TEST_F(FramedWriteTest, AStreamThatEndsWhileItWaits) {
     const Call next = from.start_write(frames({"six"}));
     EXPECT_EQ(to.read(), packet("one"));
     EXPECT_EQ(outcome(write), written(10));
+    EXPECT_EQ(from.write(frames({"six"})), error(EINVAL));
     EXPECT_EQ(to.read(), packet("two"));
     EXPECT_EQ(outcome(next), error(EINVAL));
 }
