@@ -82,18 +82,20 @@ class Memory {
 
     // Whether a packet of `bytes`, or of as many as could ever fit, can be charged now.
     bool has_room(const Account& account, std::size_t bytes) const {
-        const std::size_t needed = std::min(bytes, limit_ / 2);
-        const std::size_t packets = index(Purpose::packet);
-        return use_[packets] + needed <= limit_ && account.use_[packets] + needed <= limit_ / 2;
+        return std::min(bytes, limit_ / 2) <= left(account, Purpose::packet);
+    }
+
+    // How much more can be charged now.
+    std::size_t left(const Account& account, Purpose purpose) const {
+        const Share share = share_of(purpose);
+        return std::min(limit_ / share.all - use_[index(purpose)],
+                        limit_ / share.own - account.use_[index(purpose)]);
     }
 
     [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
-        Use& all = use_[index(purpose)];
-        Use& own = account.use_[index(purpose)];
-        const Share share = share_of(purpose);
-        if (all + bytes > limit_ / share.all || own + bytes > limit_ / share.own) return false;
-        all += bytes;
-        own += bytes;
+        if (bytes > left(account, purpose)) return false;
+        use_[index(purpose)] += bytes;
+        account.use_[index(purpose)] += bytes;
         return true;
     }
 

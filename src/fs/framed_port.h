@@ -23,7 +23,7 @@ class FramedPort final : public OpenPort {
         : OpenPort(parked, words, Deframer::kHeaderBytes) {}
 
   private:
-    bool reads_on() const override { return true; }
+    bool is_stream() const override { return true; }
     bool writes_in_turn() const override { return bad_length_ == 0; }
     void answer_with(LaneRequest& request, core::Node::Received first,
                      std::uint32_t size) override IPN_ON_LOOP;

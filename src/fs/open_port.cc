@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <span>
@@ -127,7 +128,7 @@ void OpenPort::read(ReadRequest read) {
     // What the kernel asks beyond one read goes into the same read(2): never an error, which would
     // be lost on the way, and nothing to wait for.
     const bool beyond = read.offset > 0;
-    if (beyond && (!reads_on() || node_.follows() == 0 || !reads_.empty()))
+    if (beyond && (!is_stream() || node_.follows() == 0 || !reads_.empty()))
         return read.request.read_nothing();
     if (reads_.empty() && answer(read.request, read.size)) return;
     if (read.nonblocking) return read.request.error(EAGAIN);
@@ -190,17 +191,31 @@ void OpenPort::write(WriteRequest write) {
 }
 
 bool OpenPort::park(WriteRequest& write, std::size_t taken) {
-    const auto rest = write.data.subspan(taken);
-    core::PacketRef kept = node_.network().registry().packets().allocate(
-        static_cast<std::uint32_t>(rest.size()), node_.account(), core::Memory::Purpose::waiting);
+    core::PacketRef kept = keep(write.data.subspan(taken));
     if (!kept) return false;
-    std::memcpy(kept->data(), rest.data(), rest.size());
     auto* parked = new ParkedWrite(*this, std::move(write.request), taken, std::move(kept));
     const bool its_turn = !must_wait_in_turn();
     writes_.push_back(*parked);
     parked_.add(*parked);
     if (its_turn) parked->wait();
     return true;
+}
+
+// Of a stream only the beginning is kept where the user's writes hold much already, so that many
+// more can wait; the write then returns how much it was.
+core::PacketRef OpenPort::keep(std::span<const std::byte> rest) {
+    constexpr std::size_t kShare = 16;
+    constexpr auto kWaiting = core::Memory::Purpose::waiting;
+    core::Registry& registry = node_.network().registry();
+    std::size_t length = rest.size();
+    if (is_stream()) {
+        const std::size_t share = registry.memory().left(node_.account(), kWaiting) / kShare;
+        length = std::min(length, std::max<std::size_t>(share, node_.network().options().mtu));
+    }
+    core::PacketRef kept =
+        registry.packets().allocate(static_cast<std::uint32_t>(length), node_.account(), kWaiting);
+    if (kept) std::memcpy(kept->data(), rest.data(), length);
+    return kept;
 }
 
 OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {

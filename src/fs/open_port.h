@@ -57,9 +57,10 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
     // `prefix`: see core/node.h.
     OpenPort(ParkedTable& parked, ErrorWordsOf words, std::uint8_t prefix);
 
-    // Whether a read goes on where the kernel goes on with a large one, and a write comes behind
-    // those of the same open that wait.
-    virtual bool reads_on() const = 0;
+    // Whether it is bytes that are read and written: a read goes on where the kernel goes on with a
+    // large one, and of a write some may be taken.
+    virtual bool is_stream() const = 0;
+    // Whether a write comes behind those of the same open that wait.
     virtual bool writes_in_turn() const = 0;
     // Answers a read of at most `size` bytes with what was received first, and with what else goes
     // into the same answer.
@@ -92,6 +93,7 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
     bool answer(LaneRequest& request, std::uint32_t size) IPN_ON_LOOP;
     // Keeps what a blocked write has left. False, and nothing changed, if it may not hold so much.
     bool park(WriteRequest& write, std::size_t taken) IPN_ON_LOOP;
+    core::PacketRef keep(std::span<const std::byte> rest) IPN_ON_LOOP;
     // Whether a write comes behind one of this open that waits.
     bool must_wait_in_turn() const { return writes_in_turn() && !writes_.empty(); }
     void finish(LaneRequest& request, Progress progress);

@@ -7,12 +7,12 @@ namespace ipn::fs {
 
 using core::Node;
 
-bool PacketPort::stream() const {
+bool PacketPort::is_stream() const {
     return node().network().options().type == core::Type::stream;
 }
 
 void PacketPort::answer_with(LaneRequest& request, Node::Received first, std::uint32_t size) {
-    const bool more = stream() && first.length < size && node().follows() > 0;
+    const bool more = is_stream() && first.length < size && node().follows() > 0;
     if (!more) return request.read_packet(*first.packet, first.offset, first.length);
 
     const std::span<std::byte> space = request.gather_space();

@@ -14,8 +14,7 @@ class PacketPort final : public OpenPort {
     PacketPort(ParkedTable& parked, ErrorWordsOf words) : OpenPort(parked, words, 0) {}
 
   private:
-    bool stream() const;
-    bool reads_on() const override { return stream(); }
+    bool is_stream() const override;
     bool writes_in_turn() const override { return false; }
     void answer_with(LaneRequest& request, core::Node::Received first,
                      std::uint32_t size) override IPN_ON_LOOP;

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import subprocess
 
 import pytest
 
@@ -111,6 +112,23 @@ def test_a_user_who_waits_for_room_does_not_hold_others_up(mount_with, spawn, wh
     lan.writer().write(b"room for me")
 
     assert reader.read_all() == [b"room for me"]
+
+
+def test_forty_writes_of_a_mebibyte_wait_at_once_and_arrive_whole(net, mount, spawn):
+    """Kept whole they would hold more than one user's writes may."""
+    lan = net("lan", type="stream", mtu=65535, lossless=1, msgpoolsize=1, eof="last-writer")
+    lan["numnodes"] = 41
+    reader = lan.reader(blocking=True)
+    dd = ("dd", "if=/dev/zero", f"of={lan.port}", "bs=1M", "count=1", "conv=notrunc")
+    writers = [spawn(*dd, stderr=subprocess.DEVNULL) for _ in range(40)]
+    mount.until_blocked(*writers)
+
+    received = 0
+    while data := reader.read(1 << 20):
+        received += len(data)
+
+    assert received == 40 << 20
+    succeeded(*writers)
 
 
 @pytest.mark.parametrize("lossless", [0, 1])

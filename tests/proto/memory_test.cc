@@ -78,12 +78,39 @@ TEST_F(MemoryTest, WhatWaitsHoldsLittleAndLosesNothing) {
     }
 }
 
-TEST_F(MemoryTest, AStreamWriteWhoseRestCannotWaitReturnsWhatWasTaken) {
+TEST_F(MemoryTest, AStreamWriteTooLongToBeKeptWaitsWithItsBeginning) {
     make_lossless("1");
     set("type", "stream");
-    set("mtu", "1000");
+    set("mtu", "500");
+    File to = reader(), from = writer();
+    const Call write = from.start_write(std::string(100'000, 'x'));
+    EXPECT_EQ(outcome(write), kWaiting);
+    EXPECT_EQ(outcome(to.start_read()), packet(std::string(500, 'x')));
+    EXPECT_EQ(outcome(to.start_read()), packet(std::string(500, 'x')));
+    EXPECT_EQ(outcome(write), written(1012)) << "a packet, and a sixteenth of what may wait";
+    EXPECT_EQ(to.read(), packet(std::string(12, 'x')));
+}
+
+TEST_F(MemoryTest, ManyStreamWritesCanWaitAndThenNoMore) {
+    make_lossless("1");
+    set("type", "stream");
+    set("mtu", "100");
     reader();
-    EXPECT_EQ(outcome(writer().start_write(std::string(100'000, 'x'))), written(1000));
+    File from = writer();
+    const std::string data(8000, 'x');  // all that one user's writes may hold
+    Call write = from.start_write(data);
+    int waiting = 0;
+    for (; waiting < 100 && outcome(write) == kWaiting; ++waiting) write = from.start_write(data);
+    EXPECT_GE(waiting, 10);
+    EXPECT_EQ(outcome(write), error(ENOMEM));
+}
+
+TEST_F(MemoryTest, AStreamWriteWhoseRestCannotWaitReturnsWhatWasTaken) {
+    set("type", "stream");
+    set("mtu", "9000");  // more than an eighth of the memory, with what it takes to keep it
+    set("lossless", "1");
+    reader();
+    EXPECT_EQ(outcome(writer().start_write(std::string(60'000, 'x'))), written(18'000));
 }
 
 }  // namespace
