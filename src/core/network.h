@@ -199,6 +199,8 @@ class Network final : private Work, private Backlog::Owner {
     // ---- the policy that is bound, and its own options (see network_policy.cc)
 
     Policy& policy() const { return *policy_; }
+    // Counts how often the network was bound.
+    std::uint32_t binding_number() const { return binding_number_; }
     // Of the network if `port` is IPN_PORT_ANY, else of a port that is in use or reserved.
     // ENODATA: it has no value.
     Result<std::string> policy_option(std::uint32_t port, std::size_t index) IPN_ON_LOOP;
@@ -305,6 +307,7 @@ class Network final : private Work, private Backlog::Owner {
     std::uint32_t set_options_ = 0;  // bits, by the place in options(): those that somebody set
     std::unique_ptr<Binding> binding_;
     Policy* policy_ = nullptr;  // binding_'s
+    std::uint32_t binding_number_ = 0;
     State state_ = State::up;
 
     std::vector<Node*> ports_;  // by number; null where nobody is connected

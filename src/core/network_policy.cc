@@ -54,6 +54,7 @@ Result<void> Network::bind(const NetworkOptions& wanted) {
         swap_binding(binding);
     }
     binding_->held_before = backlog_->held();
+    ++binding_number_;
     policy_files = std::move(files);
     return {};
 }

@@ -3,13 +3,24 @@
 #include <algorithm>
 
 #include "core/network.h"
+#include "core/policy_call.h"
 #include "core/registry.h"
 #include "core/text.h"
 
 namespace ipn::core {
 
-Result<Policy*> Policies::add(const ipn_policy* table) {
-    auto policy = Policy::read(table);
+Result<const ipn_policy*> Policies::start(const ipn_policy* (*module)(const ipn_host*),
+                                          const std::string& called) {
+    const auto nameless = Policy::nameless(called);
+    const PolicyCall call(*this, *nameless);
+    const ipn_policy* table = module(&policy_host());
+    if (table == nullptr)
+        return fail(EPROTO, call.words("the module says that it cannot work here"));
+    return table;
+}
+
+Result<Policy*> Policies::add(const ipn_policy* table, Policy::Origin origin) {
+    auto policy = Policy::read(table, std::move(origin));
     if (!policy) return tl::unexpected(std::move(policy.error()));
     return add(std::move(*policy));
 }
@@ -18,6 +29,7 @@ Result<Policy*> Policies::add(std::unique_ptr<Policy> policy) {
     const AssumeLoop here;
     if (find(policy->name()) != nullptr)
         return fail(EEXIST, "policy '" + policy->name() + "' is registered already");
+    if (policy->serial == 0) policy->serial = ++last_serial_;
     Policy& added = *policies_.emplace_back(std::move(policy));
     try {
         if (added.hooks() != nullptr) observers_.add(added, registry_);
@@ -50,6 +62,12 @@ Result<std::unique_ptr<Policy>> Policies::remove(std::string_view name) {
 Policy* Policies::find(std::string_view name) const {
     for (const auto& policy : policies_)
         if (policy->name() == name) return policy.get();
+    return nullptr;
+}
+
+Policy* Policies::find(std::uint32_t serial) const {
+    for (const auto& policy : policies_)
+        if (policy->serial == serial) return policy.get();
     return nullptr;
 }
 

@@ -31,15 +31,20 @@ class Policies {
     Policies(const Policies&) = delete;
     Policies& operator=(const Policies&) = delete;
 
+    // Asks a module for its table. EPROTO: it says that it cannot work here. `called`: what to name
+    // it meanwhile.
+    Result<const ipn_policy*> start(const ipn_policy* (*module)(const ipn_host*),
+                                    const std::string& called);
     // EPROTO: not a table of this API; EEXIST: the name is taken.
-    Result<Policy*> add(const ipn_policy* table);
+    Result<Policy*> add(const ipn_policy* table, Policy::Origin origin = {});
     // One that was taken out, again.
     Result<Policy*> add(std::unique_ptr<Policy> policy);
     // ENOENT; EADDRINUSE: a network is bound to it, or the next one would be.
     Result<std::unique_ptr<Policy>> remove(std::string_view name) IPN_ON_LOOP;
 
-    // Null if there is none of that name.
+    // Null if there is none of that name, or with that serial number.
     Policy* find(std::string_view name) const;
+    Policy* find(std::uint32_t serial) const;
     // One that networks can be bound to; else EINVAL with the names of those that there are.
     Result<Policy*> find_for_network(std::string_view name) const;
     template <typename Function>
@@ -62,6 +67,7 @@ class Policies {
 
     Registry* const registry_;
     std::vector<std::unique_ptr<Policy>> policies_;  // in the order of their registration
+    std::uint32_t last_serial_ = 0;
     Observers observers_{*this};
     std::function<void(const std::string&)> log_;
     Instant warnings_since_{};

@@ -1,6 +1,7 @@
 #include "core/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <set>
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::string_view kLowercase = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t kNameMax = 63;
-constexpr std::size_t kCountMax = 1024;  // of options, views, …: more is no table
+constexpr std::size_t kCountMax = 1000;  // of options, views, …: more is no table, nor has node ids
 
 auto wrong(std::string words) {
     return fail(EPROTO, std::move(words));
@@ -68,7 +69,11 @@ Result<void> check_preset(const ipn_preset& preset) {
 }
 
 Result<void> check_endpoints(const ipn_endpoints& endpoints) {
+    constexpr std::array<std::string_view, 10> kTaken{"port", "framed", "ports",  "oob",    "stats",
+                                                      "tap",  "grab",   "cables", "policy", "ctl"};
     if (!is_name(endpoints.directory, '_')) return wrong("its directory's name is ill-formed");
+    if (std::find(kTaken.begin(), kTaken.end(), endpoints.directory) != kTaken.end())
+        return wrong("its directory's name is taken in every network");
     if (endpoints.check == nullptr || endpoints.list == nullptr || endpoints.open == nullptr)
         return wrong("its directory lacks one of check, list and open");
     return {};
@@ -76,12 +81,19 @@ Result<void> check_endpoints(const ipn_endpoints& endpoints) {
 
 }  // namespace
 
-Policy::Policy(const ipn_policy& table) {
+Policy::Policy(const ipn_policy& table, Origin origin) : origin_(std::move(origin)) {
     copy_table(table_, table);
     if (table_.hooks != nullptr) copy_table(hooks_, *table_.hooks);
 }
 
-Result<std::unique_ptr<Policy>> Policy::read(const ipn_policy* table) {
+std::unique_ptr<Policy> Policy::nameless(std::string called) {
+    const ipn_policy empty{.struct_size = sizeof(ipn_policy)};
+    std::unique_ptr<Policy> policy(new Policy(empty, {}));
+    policy->name_ = std::move(called);
+    return policy;
+}
+
+Result<std::unique_ptr<Policy>> Policy::read(const ipn_policy* table, Origin origin) {
     constexpr std::size_t kFirstEdition = offsetof(ipn_policy, length_min);
     const std::string api = "API " + std::to_string(IPN_POLICY_API);
     if (table == nullptr) return wrong("it has no table");
@@ -89,7 +101,7 @@ Result<std::unique_ptr<Policy>> Policy::read(const ipn_policy* table) {
         return wrong("it is not a policy of " + api);
     if (table->struct_size < kFirstEdition)
         return wrong("its table is shorter than the first one of " + api);
-    std::unique_ptr<Policy> policy(new Policy(*table));
+    std::unique_ptr<Policy> policy(new Policy(*table, std::move(origin)));
     if (auto good = policy->check(); !good) return tl::unexpected(std::move(good.error()));
     policy->name_ = table->name;
     return policy;

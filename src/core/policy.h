@@ -24,10 +24,19 @@ namespace ipn::core {
 
 class Policy {
   public:
+    // Where a policy comes from.
+    struct Origin {
+        std::string path;            // of its module, or of the program that it is a part of
+        std::shared_ptr<void> code;  // keeps the module loaded; null: part of the program
+    };
+
     // EPROTO with words that say what is wrong.
-    static Result<std::unique_ptr<Policy>> read(const ipn_policy* table);
+    static Result<std::unique_ptr<Policy>> read(const ipn_policy* table, Origin origin = {});
+    // What stands for a module that has not handed its table over yet.
+    static std::unique_ptr<Policy> nameless(std::string called);
 
     const std::string& name() const { return name_; }
+    const Origin& origin() const { return origin_; }
     const ipn_policy& table() const { return table_; }
     // Whether networks can be bound to it; otherwise it only watches them (hooks).
     bool handles_packets() const { return table_.handlemsg != nullptr; }
@@ -46,15 +55,17 @@ class Policy {
 
     // ---- what the daemon keeps with it
 
+    std::uint32_t serial = 0;    // no other policy of this mount ever has it
     std::uint32_t networks = 0;  // that are bound to it
     // Its networks' options that are another at first, as set on the root of the mount: by index.
     std::map<std::size_t, std::string> defaults;
     bool told_of_nonsense = false;  // that its calls answer
 
   private:
-    explicit Policy(const ipn_policy& table);
+    Policy(const ipn_policy& table, Origin origin);
     Result<void> check() const;
 
+    Origin origin_;  // goes last: what else is here may point into it
     ipn_policy table_{};
     ipn_hooks hooks_{};
     std::string name_;

@@ -79,6 +79,7 @@ class Registry {
     WorkQueue& work() { return work_; }
     Timers& timers() { return timers_; }
     Policies& policies() { return policies_; }
+    const Policies& policies() const { return policies_; }
 
   private:
     friend class Network;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/policy.h"
 #include "recording_policy.h"
@@ -172,6 +173,31 @@ TEST(PolicyTableTest, ViewsStatisticsAndEndpointsAreComplete) {
               "");
     EXPECT_NE(refused([&](ipn_policy& table) { table.stats = &stat; }), "");
     EXPECT_NE(refused([&](ipn_policy& table) { table.endpoints = &rooms; }), "");
+}
+
+TEST(PolicyTableTest, AtMostAThousandOfEachAreTaken) {
+    constexpr std::size_t kMax = 1000;
+    std::vector<std::string> names;
+    for (std::size_t n = 0; n <= kMax; ++n) names.push_back("v" + std::to_string(n));
+    std::vector<ipn_view> views;
+    for (const std::string& name : names)
+        views.push_back({name.c_str(), [](ipn_net*, ipn_text*) { return 0; }});
+    const auto with = [&](std::size_t count) {
+        return refused([&](ipn_policy& table) {
+            table.views = views.data();
+            table.views_count = count;
+        });
+    };
+    EXPECT_EQ(with(kMax), "");
+    EXPECT_NE(with(kMax + 1), "");
+}
+
+TEST(PolicyTableTest, TheDirectoryOfEndpointsHasANameOfItsOwn) {
+    ipn_endpoints rooms = *RecordingPolicy::full_table().endpoints;
+    for (const char* bad : {"port", "ports", "tap", "policy", "stats", "", "a/b", "Rooms", ".."}) {
+        rooms.directory = bad;
+        EXPECT_NE(refused([&](ipn_policy& table) { table.endpoints = &rooms; }), "") << bad;
+    }
 }
 
 }  // namespace
