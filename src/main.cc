@@ -35,10 +35,14 @@
 #include "broadcast.h"
 #include "core/commit.h"
 #include "core/registry.h"
+#include "fs/background.h"
 #include "fs/filesystem.h"
+#include "fs/module.h"
+#include "fs/module_directory.h"
 #include "fs/mount_options.h"
 #include "fs/session.h"
 #include "netdev/ring/ring.h"
+#include "netdev/ring/worker.h"
 
 namespace {
 
@@ -101,6 +105,20 @@ class Signals final : private ipn::ring::Operation {
     bool came_ = false;
 };
 
+// The ring's worker, for the file system, which knows of no ring.
+class WorkerThread final : public ipn::fs::Background {
+  public:
+    explicit WorkerThread(ipn::ring::Ring& ring) : worker_(ring) {}
+
+    void run(std::function<void()> job, std::function<void()> done) override {
+        worker_.run(std::move(job), std::move(done));
+    }
+    bool busy() const { return worker_.under_way() > 0; }
+
+  private:
+    ipn::ring::Worker worker_;
+};
+
 // Readiness of the session's descriptor, asked for only before sleeping.
 class Input final : private ipn::ring::Operation {
   public:
@@ -153,16 +171,24 @@ class Daemon {
         : ring_(kRingEntries),
           signals_(ring_),
           input_(ring_),
+          worker_(ring_),
           registry_(clock_, options.limits),
-          filesystem_(registry_, commit_, root_of(options)),
+          filesystem_(registry_, commit_, root_of(options), {.uid = geteuid(), .gid = getegid()}),
           session_(filesystem_, fuse_options(line, options),
                    [this, line, ready = std::move(ready)](Session::Protocol protocol) {
                        filesystem_.set_version(version_text(line, protocol));
                        ready();
                    }) {
-        const auto added =
-            registry_.policies().add(ipn_broadcast_policy(&ipn::core::policy_host()));
+        filesystem_.load_modules_with(worker_, loader_);
+        registry_.policies().on_warning(
+            [](const std::string& words) { spdlog::warn("{}", words); });
+        const auto added = registry_.policies().add(ipn_broadcast_policy(&ipn::core::policy_host()),
+                                                    {own_path(), nullptr});
         IPN_CHECK(added);
+        const std::string directory = options.policy_directory.value_or(IPNFS_POLICYDIR);
+        for (const std::string& trouble :
+             ipn::fs::register_directory(registry_.policies(), loader_, directory))
+            spdlog::warn("policydir: {}", trouble);
     }
 
     ipn::core::Result<void> mount(const std::string& directory) {
@@ -194,6 +220,7 @@ class Daemon {
     void end() {
         end_networks(registry_);
         while (!registry_.work().empty()) registry_.work().run_one();
+        finish_registrations();
         session_.unmount();
         input_.stop();
         signals_.stop();
@@ -233,6 +260,29 @@ class Daemon {
         return list;
     }
 
+    // Where the built-in policies are.
+    static std::string own_path() {
+        std::array<char, PATH_MAX> path{};
+        const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+        return {path.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
+    }
+
+    // Whoever registers a policy just now is answered before the mount goes.
+    void finish_registrations() {
+        while (worker_.busy()) {
+            switch (session_.handle_one()) {
+                case Session::Handled::request:
+                    break;
+                case Session::Handled::nothing:
+                    sleep();
+                    break;
+                case Session::Handled::ended:
+                    ring_.turn(std::nullopt);
+                    break;
+            }
+        }
+    }
+
     void run_timers() {
         const auto next = registry_.timers().next();
         if (next && *next <= clock_.now()) registry_.timers().run(clock_.now());
@@ -257,6 +307,8 @@ class Daemon {
     ipn::ring::Ring ring_;
     Signals signals_;
     Input input_;
+    WorkerThread worker_;
+    ipn::fs::SharedObjectLoader loader_;
     ipn::core::Registry registry_;
     ipn::core::VolatileCommit commit_;
     ipn::fs::Filesystem filesystem_;
@@ -359,6 +411,18 @@ int serve_in_background(const CommandLine& line, const MountOptions& options) {
                : complain(kSystem, fmt::format("the daemon died of signal {}", WTERMSIG(status)));
 }
 
+// The directory of policies' modules that an option names, absolute.
+ipn::core::Result<std::string> policy_directory(const std::string& named) {
+    std::array<char, PATH_MAX> absolute{};
+    struct stat facts {};
+    const bool there =
+        realpath(named.c_str(), absolute.data()) != nullptr && stat(absolute.data(), &facts) == 0;
+    if (there && !S_ISDIR(facts.st_mode)) errno = ENOTDIR;
+    if (there && S_ISDIR(facts.st_mode)) return std::string(absolute.data());
+    return ipn::core::fail(
+        errno, "option policydir: " + named + ": " + std::generic_category().message(errno));
+}
+
 // The mount point, absolute, since the daemon leaves its directory.
 ipn::core::Result<std::string> mount_point(const std::string& directory) {
     std::array<char, PATH_MAX> absolute{};
@@ -397,8 +461,13 @@ int run(int argc, char** argv) {
     }
 
     if (line.name.empty()) return complain(kUsage, "NAME is empty (see ipnfs --help)");
-    const auto options = ipn::fs::parse_mount_options(line.options);
+    auto options = ipn::fs::parse_mount_options(line.options);
     if (!options) return complain(kUsage, options.error().words);
+    if (auto& named = options->policy_directory) {
+        const auto modules = policy_directory(*named);
+        if (!modules) return complain(kUsage, modules.error().words);
+        named = *modules;
+    }
     const auto directory = mount_point(line.directory);
     if (!directory) return complain(kMount, directory.error().words);
     line.directory = *directory;

@@ -43,7 +43,7 @@ Role role_of(int flags) {
 
 class TextFile final : public OpenFile {
   public:
-    explicit TextFile(std::string_view text) : text_(text) {}
+    explicit TextFile(std::string text) : text_(std::move(text)) {}
 
     void read(ReadRequest read) override {
         const auto start = std::min<std::uint64_t>(read.offset, text_.size());
@@ -92,14 +92,21 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
         case Kind::port:
         case Kind::framed:
         case Kind::numbered:
+        case Kind::endpoint:
             return open_port(std::move(request), node, place, flags);
+        case Kind::view:
+            return open_view(std::move(request), place, flags);
         case Kind::version:
             return open_text(std::move(request), place, flags, version_);
         case Kind::gone:
         case Kind::root:
         case Kind::mount:
+        case Kind::policies:
+        case Kind::policy:
         case Kind::network:
         case Kind::ports:
+        case Kind::views:
+        case Kind::endpoints:
             break;
     }
     request.error(ENOENT);
@@ -124,6 +131,9 @@ core::Result<std::unique_ptr<OpenPort>> Filesystem::join(const Place& place,
                                        .port = numbered ? place.number : IPN_PORT_ANY,
                                        .credentials = caller});
     if (!joined) return tl::unexpected(std::move(joined.error()));
+    if (place.kind == Kind::endpoint)
+        if (auto opened = open_endpoint(*open, place); !opened)
+            return tl::unexpected(std::move(opened.error()));
     return open;
 }
 
@@ -135,10 +145,10 @@ void Filesystem::open_port(Request request, fuse_ino_t node, const Place& place,
     if (!request.opened(open_out(handle, kPortFlags))) files_.erase(handle);
 }
 
-void Filesystem::open_text(Request request, const Place& place, int flags, std::string_view text) {
+void Filesystem::open_text(Request request, const Place& place, int flags, std::string text) {
     if ((flags & O_ACCMODE) != O_RDONLY)
         return refuse(request, place, {EPERM, "this file is only read"});
-    const std::uint64_t handle = files_.insert(std::make_unique<TextFile>(text));
+    const std::uint64_t handle = files_.insert(std::make_unique<TextFile>(std::move(text)));
     if (!request.opened(open_out(handle, FOPEN_DIRECT_IO | FOPEN_NOFLUSH))) files_.erase(handle);
 }
 

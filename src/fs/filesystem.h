@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -21,9 +22,11 @@
 #include "core/ownership.h"
 #include "core/registry.h"
 #include "fs/attributes.h"
+#include "fs/background.h"
 #include "fs/error_words.h"
 #include "fs/inodes.h"
 #include "fs/lane.h"
+#include "fs/module.h"
 #include "fs/parked.h"
 #include "fs/request.h"
 #include "fs/slots.h"
@@ -32,9 +35,16 @@ namespace ipn::fs {
 
 class Filesystem {
   public:
-    // `root`: owner and mode of the mount's root.
-    Filesystem(core::Registry& registry, core::Commit& commit, core::Ownership root);
+    // `root`: owner and mode of the mount's root. `daemon`: whom .ipnfs belongs to.
+    Filesystem(core::Registry& registry, core::Commit& commit, core::Ownership root,
+               core::Credentials daemon = {});
     ~Filesystem();
+
+    // From now on policies can be registered. Both outlive this.
+    void load_modules_with(Background& background, ModuleLoader& loader) {
+        background_ = &background;
+        loader_ = &loader;
+    }
 
     // What .ipnfs/version says: lines of `key: value`. Before the first request.
     void set_version(std::string text) { version_ = std::move(text); }
@@ -58,12 +68,18 @@ class Filesystem {
                 std::string_view new_name, unsigned flags) IPN_ON_LOOP;
     void mknod(Request request, fuse_ino_t parent, std::string_view name, mode_t mode) IPN_ON_LOOP;
     void unlink(Request request, fuse_ino_t parent, std::string_view name) IPN_ON_LOOP;
-    // symlink, link: nothing of the kind can be made.
+    // link: nothing of the kind can be made.
     void refuse_creation(Request request, fuse_ino_t parent) IPN_ON_LOOP;
     void opendir(Request request, fuse_ino_t node) IPN_ON_LOOP;
     void readdir(Request request, std::uint64_t handle, std::size_t size, off_t offset);
     void releasedir(Request request, std::uint64_t handle);
     void statfs(Request request) IPN_ON_LOOP;
+
+    // ---- policies_directory.cc
+
+    void symlink(Request request, fuse_ino_t parent, std::string_view name,
+                 std::string_view target) IPN_ON_LOOP;
+    void readlink(Request request, fuse_ino_t node) IPN_ON_LOOP;
 
     // ---- files.cc
 
@@ -113,7 +129,22 @@ class Filesystem {
                                                  int flags) IPN_ON_LOOP;
     void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
     // A file that stays as it is.
-    void open_text(Request request, const Place& place, int flags, std::string_view text);
+    void open_text(Request request, const Place& place, int flags, std::string text);
+
+    // ---- policy_files.cc: what a network has because of its policy
+
+    static Place view_named(core::Network& network, std::string_view name);
+    void open_view(Request request, const Place& place, int flags) IPN_ON_LOOP;
+    static Place endpoints_named(core::Network& network, std::string_view name);
+    // Whether an endpoint of that name can be opened; what the policy says otherwise.
+    static core::Result<void> check_endpoint(core::Network& network, std::string_view name);
+    static std::set<std::string> endpoints_in_use(core::Network& network);
+    // Opens the node, which has joined, as that endpoint.
+    static core::Result<void> open_endpoint(OpenPort& port, const Place& place) IPN_ON_LOOP;
+    static core::Ownership& ownership_of_endpoint(const Place& place);
+    // One that can be changed; null if too many were.
+    static core::Ownership* own_endpoint(const Place& place);
+
     void ioctl_attribute(Request request, const Place& place, unsigned command,
                          std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
     void ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) IPN_ON_LOOP;
@@ -123,6 +154,10 @@ class Filesystem {
     core::Result<core::Change> reserve(const Place& parent, std::string_view name,
                                        const core::Credentials& caller, mode_t mode,
                                        Place& reserved) IPN_ON_LOOP;
+    core::Result<void> may_register(const core::Credentials& caller) const;
+    void register_module(Request request, const std::string& name, const std::string& path,
+                         core::Result<std::unique_ptr<Module>> module) IPN_ON_LOOP;
+    void unregister(Request request, const Place& place) IPN_ON_LOOP;
     bool is_recursive_removal(const core::Credentials& caller, const Place& place);
 
     core::Registry& registry_;
@@ -131,7 +166,12 @@ class Filesystem {
     core::Ownership root_;
     core::Ownership mount_;
     core::Ownership version_file_;
+    core::Ownership policies_directory_;
+    core::Ownership policy_link_;
+    const core::Credentials daemon_;
     const core::WallTime mounted_;
+    Background* background_ = nullptr;
+    ModuleLoader* loader_ = nullptr;
 
     Inodes inodes_;
     Attributes attributes_;

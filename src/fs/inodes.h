@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 
 #include "core/list.h"
 #include "core/network.h"
@@ -25,26 +28,35 @@ struct Place {
     enum class Kind : std::uint8_t {
         gone,
         root,
-        mount,     // .ipnfs
-        version,   // .ipnfs/version
-        network,   // a network's directory
-        ports,     // its ports/
-        port,      // its port
-        framed,    // its framed
-        numbered,  // ports/N
+        mount,      // .ipnfs
+        version,    // .ipnfs/version
+        policies,   // .ipnfs/policies/
+        policy,     // .ipnfs/policies/NAME
+        network,    // a network's directory
+        ports,      // its ports/
+        port,       // its port
+        framed,     // its framed
+        numbered,   // ports/N
+        views,      // its policy/
+        view,       // policy/NAME
+        endpoints,  // the directory that its policy has
+        endpoint,   // a name in it
     };
     Kind kind = Kind::gone;
-    core::Network* network = nullptr;  // set for the last five
-    std::uint32_t number = 0;          // numbered
+    core::Network* network = nullptr;  // set from network on
+    std::uint32_t number = 0;          // numbered; policy: its serial number; view: its index
+    std::string_view name{};           // endpoint
     OpenPort* open = nullptr;          // the open that this node id names, if there is one
 
     // Whether opening it joins the network.
     bool is_port() const {
-        return kind == Kind::port || kind == Kind::framed || kind == Kind::numbered;
+        return kind == Kind::port || kind == Kind::framed || kind == Kind::numbered ||
+               kind == Kind::endpoint;
     }
     bool is_directory() const {
-        return kind == Kind::root || kind == Kind::mount || kind == Kind::network ||
-               kind == Kind::ports;
+        return kind == Kind::root || kind == Kind::mount || kind == Kind::policies ||
+               kind == Kind::network || kind == Kind::ports || kind == Kind::views ||
+               kind == Kind::endpoints;
     }
 };
 
@@ -71,11 +83,14 @@ class Inodes {
   private:
     struct Fresh {
         Place::Kind kind;
-        std::uint32_t number;
+        std::uint32_t number;  // numbered: of the port; endpoint: of the network's binding
         std::uint64_t network;
         std::uint64_t lookups;
+        std::unique_ptr<const std::string> name;  // endpoint
         core::List<OpenPort, InodeTag> opens;
     };
+
+    Place find_of_policy(std::uint64_t rest) const;
 
     const core::Registry& registry_;
     Slots<Fresh> fresh_;

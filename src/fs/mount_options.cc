@@ -60,6 +60,12 @@ Result<void> number(MountOptions& options, std::string_view text) {
 constexpr std::uint64_t kUint32Max = std::numeric_limits<std::uint32_t>::max();
 constexpr std::array<std::string_view, 4> kLevels{"error", "warning", "info", "debug"};
 
+Result<void> parse_policy_directory(MountOptions& options, std::string_view text) {
+    if (text.empty()) return fail(EINVAL, "the name of a directory is missing");
+    options.policy_directory = text;
+    return {};
+}
+
 Result<void> parse_level(MountOptions& options, std::string_view text) {
     const auto found = std::find(kLevels.begin(), kLevels.end(), text);
     if (found == kLevels.end())
@@ -97,6 +103,8 @@ constexpr std::array kRows{
     Row{"flush_us", "N", "the same in microseconds (200)",
         number<[](M& o, std::uint64_t v) { o.limits.gather.time = std::chrono::microseconds(v); },
                0, 1'000'000>},
+    Row{"policydir", "DIR", "modules registered as policies (" IPNFS_POLICYDIR ")",
+        parse_policy_directory},
     Row{"log", "LEVEL", "error, warning, info or debug (info)", parse_level},
 };
 

@@ -23,6 +23,7 @@ struct MountOptions {
     std::optional<std::uint32_t> mode;
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
+    std::optional<std::string> policy_directory;
     LogLevel log = LogLevel::info;
     std::vector<std::string> for_fuse;  // as they are handed to libfuse
 };

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -44,6 +45,7 @@ class Request {
     void entry(const fuse_entry_param& entry) { fuse_reply_entry(take(), &entry); }
     void attributes(const struct stat& attributes) { fuse_reply_attr(take(), &attributes, 0); }
     void bytes(std::span<const char> bytes) { fuse_reply_buf(take(), bytes.data(), bytes.size()); }
+    void link(const std::string& target) { fuse_reply_readlink(take(), target.c_str()); }
     void xattr_size(std::size_t size) { fuse_reply_xattr(take(), size); }
     void statfs(const struct statvfs& facts) { fuse_reply_statfs(take(), &facts); }
     // `result`: what ioctl(2) returns.

@@ -125,8 +125,9 @@ struct Session::Callbacks {
     static void rmdir(fuse_req_t r, fuse_ino_t parent, const char* name) {
         call(r, &Filesystem::rmdir, parent, name);
     }
-    static void symlink(fuse_req_t r, const char*, fuse_ino_t parent, const char*) {
-        call(r, &Filesystem::refuse_creation, parent);
+    static void readlink(fuse_req_t r, fuse_ino_t node) { call(r, &Filesystem::readlink, node); }
+    static void symlink(fuse_req_t r, const char* target, fuse_ino_t parent, const char* name) {
+        call(r, &Filesystem::symlink, parent, name, target);
     }
     static void link(fuse_req_t r, fuse_ino_t, fuse_ino_t parent, const char*) {
         call(r, &Filesystem::refuse_creation, parent);
@@ -187,6 +188,7 @@ struct Session::Callbacks {
         ops.mkdir = mkdir;
         ops.unlink = unlink;
         ops.rmdir = rmdir;
+        ops.readlink = readlink;
         ops.symlink = symlink;
         ops.link = link;
         ops.rename = rename;

@@ -32,11 +32,18 @@ namespace {
 
 constexpr std::string_view kMountName = ".ipnfs";
 constexpr std::string_view kVersionName = "version";
+constexpr std::string_view kPoliciesName = "policies";
 constexpr std::string_view kPortName = "port";
 constexpr std::string_view kFramedName = "framed";
 constexpr std::string_view kPortsName = "ports";
+constexpr std::string_view kViewsName = "policy";
 
+const Error kTooManyChanged{ENOSPC, "the permissions of too many names here were changed"};
 const Error kNotMade{EPERM, "only what ipnfs(8) names can be made and removed here"};
+
+bool has_endpoints(const Place& network) {
+    return network.network->policy().endpoints() != nullptr;
+}
 
 timespec to_timespec(core::WallTime time) {
     const auto since = time.time_since_epoch();
@@ -56,12 +63,16 @@ std::optional<std::uint32_t> parse_port_number(std::string_view name) {
     return number;
 }
 
-Filesystem::Filesystem(core::Registry& registry, core::Commit& commit, Ownership root)
+Filesystem::Filesystem(core::Registry& registry, core::Commit& commit, Ownership root,
+                       core::Credentials daemon)
     : registry_(registry),
       commit_(commit),
       root_(root),
-      mount_{0755, root.uid, root.gid},
-      version_file_{0444, root.uid, root.gid},
+      mount_{0755, daemon.uid, daemon.gid},
+      version_file_{0444, daemon.uid, daemon.gid},
+      policies_directory_(mount_),
+      policy_link_{0777, daemon.uid, daemon.gid},
+      daemon_(daemon),
       mounted_(registry.clock().wall()),
       inodes_(registry),
       attributes_(registry) {}
@@ -79,12 +90,23 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             return {};
         case Kind::mount:
             if (name == kVersionName) return {.kind = Kind::version};
+            if (name == kPoliciesName) return {.kind = Kind::policies};
+            return {};
+        case Kind::policies:
+            if (const core::Policy* policy = registry_.policies().find(name))
+                return {.kind = Kind::policy, .number = policy->serial};
             return {};
         case Kind::network:
             if (name == kPortName) return {.kind = Kind::port, .network = parent.network};
             if (name == kFramedName) return {.kind = Kind::framed, .network = parent.network};
             if (name == kPortsName) return {.kind = Kind::ports, .network = parent.network};
-            return {};
+            if (name == kViewsName) return {.kind = Kind::views, .network = parent.network};
+            return endpoints_named(*parent.network, name);
+        case Kind::views:
+            return view_named(*parent.network, name);
+        case Kind::endpoints:
+            if (!check_endpoint(*parent.network, name)) return {};
+            return {.kind = Kind::endpoint, .network = parent.network, .name = name};
         case Kind::ports: {
             const auto number = parse_port_number(name);
             if (!number) return {};
@@ -95,9 +117,12 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         }
         case Kind::gone:
         case Kind::version:
+        case Kind::policy:
         case Kind::port:
         case Kind::framed:
         case Kind::numbered:
+        case Kind::view:
+        case Kind::endpoint:
             return {};
     }
     return {};
@@ -113,6 +138,10 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &mount_;
         case Kind::version:
             return &version_file_;
+        case Kind::policies:
+            return &policies_directory_;
+        case Kind::policy:
+            return &policy_link_;
         case Kind::network:
             return &place.network->directory;
         case Kind::ports:
@@ -121,6 +150,14 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->port_file;
         case Kind::framed:
             return &place.network->framed_file;
+        case Kind::views:
+            return &place.network->policy_directory;
+        case Kind::view:
+            return &place.network->policy_files.views[place.number];
+        case Kind::endpoints:
+            return &place.network->policy_files.endpoints;
+        case Kind::endpoint:
+            return &ownership_of_endpoint(place);
         case Kind::numbered:
             break;
     }
@@ -135,12 +172,18 @@ struct stat Filesystem::stat_of(const Place& place) {
     const bool directory = place.is_directory();
     attributes.st_ino = Inodes::shown(place);
     // A numbered port whose user left while somebody still has its inode: nobody's any more.
-    attributes.st_mode = (directory ? S_IFDIR : S_IFREG) | (owner == nullptr ? 0 : owner->mode);
+    const mode_t type = directory ? S_IFDIR : place.kind == Kind::policy ? S_IFLNK : S_IFREG;
+    attributes.st_mode = type | (owner == nullptr ? 0 : owner->mode);
     attributes.st_uid = owner == nullptr ? 0 : owner->uid;
     attributes.st_gid = owner == nullptr ? 0 : owner->gid;
     attributes.st_nlink = directory ? 2 : 1;
     if (place.kind == Kind::root) attributes.st_nlink += registry_.by_name().size() + 1;
-    if (place.kind == Kind::network) attributes.st_nlink += 1;
+    if (place.kind == Kind::mount) attributes.st_nlink += 1;
+    if (place.kind == Kind::network) attributes.st_nlink += has_endpoints(place) ? 3 : 2;
+    if (place.kind == Kind::policy) {
+        const auto& origin = registry_.policies().find(place.number)->origin();
+        attributes.st_size = static_cast<off_t>(origin.path.size());
+    }
     if (place.kind == Kind::version) attributes.st_size = static_cast<off_t>(version_.size());
     attributes.st_blksize = 4096;
 
@@ -197,6 +240,10 @@ void Filesystem::setattr(Request request, fuse_ino_t node, const struct stat& wa
     Change change{[this, node, before = *owner] {
         if (Ownership* still = ownership(inodes_.find(node))) *still = before;
     }};
+    if (place.kind == Kind::endpoint) {
+        owner = own_endpoint(place);
+        if (owner == nullptr) return refuse(request, place, kTooManyChanged);
+    }
     *owner = changed;
     commit(std::move(request), Inodes::shown(place), std::move(change),
            [this, node](Request& answer) {
@@ -293,6 +340,9 @@ void Filesystem::rename(Request request, fuse_ino_t parent, std::string_view nam
 core::Result<Change> Filesystem::reserve(const Place& parent, std::string_view name,
                                          const core::Credentials& caller, mode_t mode,
                                          Place& reserved) {
+    if (parent.kind == Kind::endpoints)
+        if (auto known = check_endpoint(*parent.network, name); !known)
+            return tl::unexpected(std::move(known.error()));
     if (parent.kind != Kind::ports) return tl::unexpected(kNotMade);
     const auto number = parse_port_number(name);
     if (!number) return core::fail(EINVAL, "what is made here is a port, named by its number");
@@ -332,6 +382,7 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
         removal_tries_.push_back({caller.pid, place.network->id(), registry_.clock().now()});
         return refuse(request, place, kNotMade);
     }
+    if (place.kind == Kind::policy) return unregister(std::move(request), place);
     if (place.kind != Kind::numbered) return refuse(request, place, kNotMade);
     if (is_recursive_removal(caller, place)) {
         return refuse(request, place,
@@ -395,12 +446,25 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             for (const auto& [name, network] : registry_.by_name()) add(name, S_IFDIR);
             break;
         case Kind::mount:
+            add(kPoliciesName, S_IFDIR);
             add(kVersionName, S_IFREG);
+            break;
+        case Kind::policies:
+            registry_.policies().for_each(
+                [&](const core::Policy& policy) { add(policy.name(), S_IFLNK); });
             break;
         case Kind::network:
             add(kPortName, S_IFCHR);  // first, see unlink()
             add(kFramedName, S_IFCHR);
             add(kPortsName, S_IFDIR);
+            add(kViewsName, S_IFDIR);
+            if (has_endpoints(place)) add(place.network->policy().endpoints()->directory, S_IFDIR);
+            break;
+        case Kind::views:
+            for (const ipn_view& view : place.network->policy().views()) add(view.name, S_IFREG);
+            break;
+        case Kind::endpoints:
+            for (const std::string& name : endpoints_in_use(*place.network)) add(name, S_IFCHR);
             break;
         case Kind::ports:
             for (std::uint32_t number = 0; number < place.network->ports_end(); ++number) {
@@ -410,9 +474,12 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             break;
         case Kind::gone:
         case Kind::version:
+        case Kind::policy:
         case Kind::port:
         case Kind::framed:
         case Kind::numbered:
+        case Kind::view:
+        case Kind::endpoint:
             return request.error(ENOTDIR);
     }
     const std::uint64_t handle = directories_.insert(std::move(listing));

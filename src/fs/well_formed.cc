@@ -24,6 +24,7 @@ constexpr std::array kKinds{
     Kind{FUSE_FORGET, sizeof(fuse_forget_in)},
     Kind{FUSE_GETATTR, sizeof(fuse_getattr_in)},
     Kind{FUSE_SETATTR, sizeof(fuse_setattr_in)},
+    Kind{FUSE_READLINK, 0},
     Kind{FUSE_SYMLINK, 0, 2},
     Kind{FUSE_MKNOD, sizeof(fuse_mknod_in), 1},
     Kind{FUSE_MKDIR, sizeof(fuse_mkdir_in), 1},

@@ -6,6 +6,7 @@ They run as root, best through `sandbox`; the environment variable IPNFS names t
 import contextlib
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -24,6 +25,25 @@ def ipnfs_binary():
     return binary
 
 
+def copied(variable, directory):
+    """A directory with the modules that the environment variable lists, as ipnfs demands them."""
+    os.mkdir(directory)
+    os.chmod(directory, 0o755)
+    for module in filter(None, os.environ.get(variable, "").split(":")):
+        shutil.copyfile(module, copy := os.path.join(directory, os.path.basename(module)))
+        os.chmod(copy, 0o644)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """A directory of directories with modules: `policies`, ours, and `tests`."""
+    with temporary_directory() as path:
+        copied("IPNFS_POLICIES", os.path.join(path, "policies"))
+        copied("IPNFS_TEST_MODULES", os.path.join(path, "tests"))
+        yield pathlib.Path(path)
+
+
 @pytest.fixture
 def scratch():
     """An empty directory for this test's files, readable by all users."""
@@ -32,12 +52,17 @@ def scratch():
 
 
 @pytest.fixture
-def mount_with(ipnfs_binary):
-    """mount_with("max_memory=65536"): mounts; umounted at the end, and the daemon must end well."""
+def mount_with(ipnfs_binary, modules):
+    """mount_with("max_memory=65536"): mounts; umounted at the end, and the daemon must end well.
+
+    Our policies are registered, unless the options name another directory of them.
+    """
     with contextlib.ExitStack() as at_end:
 
         def mount(options="", command=()):
             directory = at_end.enter_context(temporary_directory())
+            if "policydir=" not in options:
+                options = ",".join(filter(None, [options, f"policydir={modules / 'policies'}"]))
             mount = Mount(ipnfs_binary, directory, options, command)
             at_end.callback(mount.tear_down)
             mount.until_usable()

@@ -76,7 +76,7 @@ class TestListing:
         with os.scandir(net().path) as entries:
             names = [entry.name for entry in entries]
         assert names[0] == "port"
-        assert sorted(names) == ["framed", "port", "ports"]
+        assert sorted(names) == ["framed", "policy", "port", "ports"]
 
     def test_ports_in_use_and_reserved_are_listed(self, net):
         lan = net()

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 
@@ -51,6 +52,27 @@ def users_mount(ipnfs_binary, directory):
     yield directory
     if mounted(directory):
         NOBODY.does(run, "fusermount3", "-u", directory)
+
+
+class TestPolicies:
+    def test_user_registers_modules_of_her_own_and_of_root(self, users_mount, modules, scratch):
+        link = os.path.join(users_mount, ".ipnfs", "policies", "old-hub")
+        of_root = modules / "tests" / "old-hub.so"
+        own = scratch / "own.so"
+        shutil.copyfile(of_root, own)
+        os.chown(own, NOBODY.uid, NOBODY.gid)
+        for module in (of_root, own):
+            NOBODY.does(os.symlink, str(module), link)
+            assert NOBODY.does(os.readlink, link) == str(module)
+            NOBODY.does(os.unlink, link)
+
+    def test_user_does_not_register_somebody_elses(self, users_mount, modules, scratch):
+        strange = scratch / "strange.so"
+        shutil.copyfile(modules / "tests" / "old-hub.so", strange)
+        os.chown(strange, STRANGER.uid, STRANGER.gid)
+        link = os.path.join(users_mount, ".ipnfs", "policies", "old-hub")
+        with fails(errno.EPERM):
+            NOBODY.does(os.symlink, str(strange), link)
 
 
 class TestFusermount:

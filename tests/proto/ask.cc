@@ -91,6 +91,10 @@ Message symlink(std::uint64_t parent, std::string_view name, std::string_view ta
     return {FUSE_SYMLINK, parent, c_string(name) + c_string(target)};
 }
 
+Message readlink(std::uint64_t node) {
+    return {FUSE_READLINK, node, {}};
+}
+
 Message link(std::uint64_t node, std::uint64_t new_parent, std::string_view new_name) {
     return {FUSE_LINK, new_parent, raw(fuse_link_in{node}) + c_string(new_name)};
 }

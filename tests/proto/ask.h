@@ -53,6 +53,7 @@ Message rename(std::uint64_t parent, std::string_view name, std::uint64_t new_pa
 Message mknod(std::uint64_t parent, std::string_view name, std::uint32_t mode = 0100644);
 Message unlink(std::uint64_t parent, std::string_view name);
 Message symlink(std::uint64_t parent, std::string_view name, std::string_view target);
+Message readlink(std::uint64_t node);
 Message link(std::uint64_t node, std::uint64_t new_parent, std::string_view new_name);
 Message opendir(std::uint64_t node);
 Message readdir(std::uint64_t node, std::uint64_t handle, std::uint64_t offset, std::uint32_t size);

@@ -152,6 +152,7 @@ void FakeKernel::answered(std::uint32_t opcode, const Answer& answer) {
         case FUSE_LOOKUP:
         case FUSE_MKDIR:
         case FUSE_MKNOD:
+        case FUSE_SYMLINK:
             ++lookups_[answer.as<fuse_entry_out>().nodeid];
             break;
         case FUSE_CREATE:
@@ -182,9 +183,10 @@ void FakeKernel::let_everything_go() {
     for (const std::uint64_t handle : std::exchange(open_files_, {})) call(ask::release(handle));
     for (const std::uint64_t handle : std::exchange(open_directories_, {}))
         call(ask::releasedir(handle));
-    for (const auto& [node, lookups] : std::exchange(lookups_, {}))
+    for (const auto& [node, lookups] : std::exchange(lookups_, {})) {
         start(ask::forget(node, lookups));
-    serve_();
+        serve_();  // before the socket is full of them
+    }
 }
 
 }  // namespace ipn::test

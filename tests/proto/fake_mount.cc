@@ -35,6 +35,7 @@ FakeMount::FakeMount(const core::Registry::Limits& limits, const core::Ownership
       session(std::make_unique<fs::Session>(
           filesystem, "default_permissions",
           [this](fs::Session::Protocol agreed) { protocol = agreed; })) {
+    filesystem.load_modules_with(background, loader);
     session->attach(kernel.take_daemons_end());
     init = kernel.call(ask::init());
 }
@@ -48,7 +49,7 @@ void FakeMount::serve() {
     for (bool idle = false; !idle;) {
         const Handled handled = session && !ended ? session->handle_one() : Handled::nothing;
         ended = ended || handled == Handled::ended;
-        idle = handled != Handled::request && work.empty();
+        idle = handled != Handled::request && work.empty() && !background.serve();
         if (handled != Handled::request && !work.empty()) work.run_one();
         kernel.collect();
     }

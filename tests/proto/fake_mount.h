@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "fake_kernel.h"
+#include "fake_modules.h"
 #include "fs/filesystem.h"
 #include "fs/session.h"
 #include "test_commit.h"
@@ -80,8 +81,10 @@ class FakeMount {
     // The value, or the name of the error in <>.
     std::string get(std::uint64_t node, std::string_view attribute);
 
+    FakeLoader loader;  // policies may keep its modules loaded to the end
     World world;
     TestCommit commit;
+    FakeBackground background;
     fs::Filesystem filesystem;
     FakeKernel kernel;
     std::unique_ptr<fs::Session> session;

@@ -116,9 +116,9 @@ struct ipn_host {
 
     /* Nanoseconds of the monotonic clock. */
     uint64_t (*now_ns)(void); /* NOLINT(modernize-redundant-void-arg): it is C */
-    /* `expired(context)` is called at the time that the timer was last armed for, once. Timers of a
-     * network are freed in delnet() at the latest. NULL: no memory. timer_arm() replaces an earlier
-     * time. */
+    /* `expired(context)` is called at the time that the timer was last armed for, once. It is
+     * for the policy to free it, in delnet() at the latest. NULL: no memory. timer_arm() replaces
+     * an earlier time. */
     struct ipn_timer* (*timer_new)(struct ipn_net* net, void (*expired)(void* context),
                                    void* context);
     int (*timer_arm)(struct ipn_timer* timer, uint64_t at_ns); /* -ENOMEM */
@@ -262,7 +262,8 @@ struct ipn_policy {
 };
 
 /* What a module exports: its table, or NULL if it cannot work here. */
-const struct ipn_policy* ipn_policy_module(const struct ipn_host* host);
+__attribute__((visibility("default"))) const struct ipn_policy* ipn_policy_module(
+    const struct ipn_host* host);
 
 #ifdef __cplusplus
 }
