@@ -7,8 +7,9 @@
 // is reached. That is counted apart, since a packet that could only be had when they have gone
 // would never be: one eighth of the limit for each user id, one quarter in all. Memory that
 // interfaces have handed to the kernel for what they will receive is counted apart as well, so that
-// full queues never stop an interface for ever: one quarter in all, whoever it is for. Threads: the
-// loop only. Not done: it allocates nothing, it only counts.
+// full queues never stop an interface for ever: one quarter in all, whoever it is for. What one
+// packet with offloads is cut into on a lossless network may exceed the limit (see frames.h).
+// Threads: the loop only. Not done: it allocates nothing, it only counts.
 #pragma once
 
 #include <algorithm>
@@ -87,9 +88,12 @@ class Memory {
 
     // How much more can be charged now.
     std::size_t left(const Account& account, Purpose purpose) const {
+        const auto left_of = [](std::size_t limit, std::size_t used) {
+            return limit - std::min(limit, used);  // see charge_beyond_limit()
+        };
         const Share share = share_of(purpose);
-        return std::min(limit_ / share.all - use_[index(purpose)],
-                        limit_ / share.own - account.use_[index(purpose)]);
+        return std::min(left_of(limit_ / share.all, use_[index(purpose)]),
+                        left_of(limit_ / share.own, account.use_[index(purpose)]));
     }
 
     [[nodiscard]] bool charge(Account& account, std::size_t bytes, Purpose purpose) {
@@ -99,7 +103,14 @@ class Memory {
         return true;
     }
 
-    // Gives back what charge() took. May end the account.
+    // For what must not be lost any more, a packet that a lossless network took: beyond any limit,
+    // so that whoever comes next waits the longer.
+    void charge_beyond_limit(Account& account, std::size_t bytes) {
+        use_[index(Purpose::packet)] += bytes;
+        account.use_[index(Purpose::packet)] += bytes;
+    }
+
+    // Gives back what was charged. May end the account.
     void refund(Account& account, std::size_t bytes, Purpose purpose) {
         Use& all = use_[index(purpose)];
         Use& own = account.use_[index(purpose)];

@@ -66,6 +66,7 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
     node.network_ = this;
     node.role_ = node.joined_role_ = request.role;
     node.kind_ = request.kind;
+    node.accepts_offloads_ = request.accepts_offloads;
     node.credentials_ = request.credentials;
     auto number = choose_port(node, request.port);
     if (!number) {
@@ -322,7 +323,9 @@ Network::Sent Network::send(Node& from, const PacketRef& packet, const SendWaite
     const bool received = packet->receiving();
     const PacketRef entering = received ? pool.take_over(packet, from.account()) : packet;
     Sent sent = enter(from, entering, {packet->data(), length}, packet->offload);
-    if (sent.outcome == Send::done) sent.taken = length;
+    if (sent.outcome != Send::done) return sent;
+    sent.taken = length;
+    if (!has_room() && anybody_waits()) watch_for_stall();
     return sent;
 }
 

@@ -106,6 +106,7 @@ class Network final : private Work, private Backlog::Owner {
         NodeKind kind = NodeKind::file;
         std::uint32_t port = IPN_PORT_ANY;
         Credentials credentials;
+        bool accepts_offloads = false;  // any other node is sent ordinary frames only
     };
 
     Network(Registry& registry, std::uint64_t id, std::string name, const NetworkOptions& options,
@@ -159,6 +160,7 @@ class Network final : private Work, private Backlog::Owner {
 
     // ---- what a policy does (see policy_host.cc)
 
+    // Neither throws: what there is no memory for is the node's loss.
     void deliver(Node& to, Packet& packet) IPN_ON_LOOP;
     void deliver_all(Packet& packet) IPN_ON_LOOP;
     Result<void> inject(Node& from, Packet& packet, int depth) IPN_ON_LOOP;

@@ -1,5 +1,6 @@
 #include "core/node.h"
 
+#include "core/frames.h"
 #include "core/network.h"
 #include "core/registry.h"
 #include "core/text.h"
@@ -36,13 +37,13 @@ Node::Received Node::receive(std::uint32_t space) {
     IPN_CHECK(state_ != State::detached && space > 0);
     if (state_ == State::cut || out_of_memory_) return {Receive::reset};
     const NetworkOptions& options = network_->options();
-    if (front_offset_ == 0 && queue_.gap_at_front() && options.overrun_error) {
+    if (!within_oldest() && queue_.gap_at_front() && options.overrun_error) {
         queue_.forget_gap_at_front();
         return {Receive::lost};
     }
     if (queue_.empty()) return {at_end_of_file() ? Receive::end_of_file : Receive::nothing};
 
-    Packet& front = queue_.front();
+    Packet& front = this->front();
     const std::uint32_t offset = front_offset_;
     const std::uint32_t rest = prefix_ + front.length() - offset;
     const std::uint32_t length = std::min(space, rest);
@@ -57,14 +58,14 @@ Node::Received Node::receive(std::uint32_t space) {
     }
     if (length < rest) ++counters_.truncated;
     front_offset_ = 0;
-    return {Receive::packet, queue_.pop(), offset, length};
+    return {Receive::packet, pop_front(), offset, length};
 }
 
 std::uint32_t Node::follows() const {
     if (state_ == State::cut || queue_.empty()) return 0;
-    const bool gap = front_offset_ == 0 && queue_.gap_at_front();
+    const bool gap = !within_oldest() && queue_.gap_at_front();
     if (gap && network_->options().overrun_error) return 0;
-    return prefix_ + queue_.front().length() - front_offset_;
+    return prefix_ + front().length() - front_offset_;
 }
 
 Node::Readiness Node::readiness() const {
@@ -154,20 +155,39 @@ void Node::offer(Packet& packet) {
     const NetworkOptions& options = network_->options();
     const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
     if (packet.transient() || !fits) {
-        drop();
-    } else if (!queue_.push(packet)) {
+        drop(packet);
+    } else if (!make_readable(packet) || !queue_.push(packet)) {
         if (options.lossless)
             out_of_memory_ = true;  // not a packet less without saying so: run() cuts the node
         else
-            drop();
+            drop(packet);
     }
     if (delivery_expected_) network_->registry().work().count(packet.length());
     schedule_delivery();
 }
 
-void Node::drop() {
-    ++counters_.dropped;
+void Node::drop(const Packet& packet) {
+    counters_.dropped += reads_frames_of(packet) ? packet.offload.frames(packet.length()) : 1;
     queue_.mark_gap();
+}
+
+bool Node::make_readable(Packet& packet) {
+    if (!reads_frames_of(packet)) return true;
+    return make_frames(packet, network_->registry().packets(), network_->options().lossless);
+}
+
+Packet& Node::front() const {
+    if (front_frame_ != nullptr) return *front_frame_;
+    Packet& oldest = queue_.front();
+    return reads_frames_of(oldest) ? *oldest.next_frame() : oldest;
+}
+
+PacketRef Node::pop_front() {
+    if (!reads_frames_of(queue_.front())) return queue_.pop();
+    PacketRef frame(front());
+    front_frame_ = frame->next_frame();
+    if (front_frame_ == nullptr) queue_.pop();
+    return frame;
 }
 
 void Node::schedule_delivery() {
@@ -176,6 +196,7 @@ void Node::schedule_delivery() {
 
 void Node::clear() {
     queue_.clear();
+    front_frame_ = nullptr;
     if (oob_) oob_->clear();
 }
 

@@ -11,8 +11,11 @@
 // precede each packet. They are counted here, so that a packet is begun, and nothing comes between
 // its parts, as soon as the first of them is read. Invariants: (1) only a connected reader's queue
 // grows; (2) a node that never reads is never sent packets; (3) a lossy node's queue holds at most
-// msgpoolsize packets, a lossless one's at most what its network's backlog holds. Threads: the loop
-// only.
+// msgpoolsize packets, a lossless one's at most what its network's backlog holds.
+// A packet with offloads is one packet of the queue. A node that does not accept them reads the
+// frames that it stands for instead, one by one; received and dropped count these, so that they add
+// up to what was sent in ordinary frames. It gets all of them or none.
+// Threads: the loop only.
 #pragma once
 
 #include <cstdint>
@@ -163,6 +166,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     const std::string& description() const { return description_; }
     std::uint32_t last_from() const { return last_from_; }  // the port of the packet last received
     std::uint32_t queued() const { return queue_.size(); }
+    bool accepts_offloads() const { return accepts_offloads_; }
     Account& account() const { return *account_; }
 
     static constexpr std::uint32_t kNobody = UINT32_MAX;
@@ -176,7 +180,16 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // Takes a packet into the queue, or counts why not.
     void offer(Packet& packet) IPN_ON_LOOP;
-    void drop();
+    void drop(const Packet& packet);
+    // Whether it gets the frames that the packet stands for.
+    bool reads_frames_of(const Packet& packet) const {
+        return !packet.offload.plain() && !accepts_offloads_;
+    }
+    bool make_readable(Packet& packet) IPN_ON_LOOP;
+    bool within_oldest() const { return front_offset_ > 0 || front_frame_ != nullptr; }
+    // What the next receive() reads of. REQUIRES: something is queued.
+    Packet& front() const;
+    PacketRef pop_front();
     void schedule_delivery() IPN_ON_LOOP;
     void clear();  // all that waits to be read
     bool at_end_of_file() const;
@@ -186,12 +199,13 @@ class Node final : private Work, public ListHook<WritableTag> {
     Network* network_ = nullptr;
     AccountRef account_;
     PacketQueue queue_;
+    Packet* front_frame_ = nullptr;  // of the oldest packet, when its first frames were read
     std::string description_;
     Counters counters_;
     Credentials credentials_;
     std::uint32_t number_ = 0;
     std::uint32_t reader_index_ = 0;  // where the network's list of readers has it
-    std::uint32_t front_offset_ = 0;  // how much of the oldest packet was read
+    std::uint32_t front_offset_ = 0;  // how much of front() was read
     std::uint32_t last_from_ = kNobody;
     std::uint32_t other_writers_at_join_ = 0;
     std::uint64_t writer_joins_at_join_ = 0;
@@ -200,6 +214,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     Role joined_role_ = Role::none;  // before it was narrowed
     NodeKind kind_ = NodeKind::file;
     const std::uint8_t prefix_;
+    bool accepts_offloads_ = false;
     bool delivery_expected_ = false;
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
     bool hung_up_ = false;

@@ -45,10 +45,19 @@ std::uint8_t PacketPool::class_of(std::uint32_t length) {
 }
 
 PacketRef PacketPool::allocate(std::uint32_t length, Account& payer, Memory::Purpose purpose) {
+    if (!memory_.charge(payer, class_bytes(class_of(length)), purpose)) return {};
+    return make(length, payer, purpose);
+}
+
+PacketRef PacketPool::allocate_beyond_limit(std::uint32_t length, Account& payer) {
+    memory_.charge_beyond_limit(payer, class_bytes(class_of(length)));
+    return make(length, payer, Memory::Purpose::packet);
+}
+
+// What it costs was charged already, and is refunded if there is no memory after all.
+PacketRef PacketPool::make(std::uint32_t length, Account& payer, Memory::Purpose purpose) {
     const std::uint8_t size_class = class_of(length);
     const std::size_t bytes = class_bytes(size_class);
-    if (!memory_.charge(payer, bytes, purpose)) return {};
-
     void* block = free_[size_class];
     if (block != nullptr) {
         free_[size_class] = free_[size_class]->next;
@@ -83,7 +92,14 @@ bool PacketPool::recharge(Packet& packet, Account& payer) {
     return true;
 }
 
+// In a loop: as recursion, 2048 frames would want much of the stack.
+void PacketPool::release_frames(Packet& packet) {
+    PacketRef frame = PacketRef::adopt(std::exchange(packet.next_frame_, nullptr));
+    while (frame) frame = PacketRef::adopt(std::exchange(frame->next_frame_, nullptr));
+}
+
 void PacketPool::recycle(Packet* packet) {
+    release_frames(*packet);
     const std::uint8_t size_class = packet->size_class_;
     const std::size_t bytes = class_bytes(size_class);
     Account& payer = *packet->payer_;

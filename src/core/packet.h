@@ -33,6 +33,7 @@ namespace ipn::core {
 
 class Backlog;
 class PacketPool;
+class PacketRef;
 struct BacklogTag;
 
 class Packet : public ListHook<BacklogTag> {
@@ -52,6 +53,11 @@ class Packet : public ListHook<BacklogTag> {
 
     bool transient() const { return pool_ == nullptr; }
     bool receiving() const { return purpose_ == Memory::Purpose::receiving; }
+    // REQUIRES: not transient().
+    Account& payer() const {
+        IPN_CHECK(payer_ != nullptr);
+        return *payer_;
+    }
 
     // What is left to do on a packet like this one but with `add` bytes instead of its first `cut`;
     // none if these bytes are part of what it is about.
@@ -59,6 +65,11 @@ class Packet : public ListHook<BacklogTag> {
     // Makes this, a new packet, such a one; its first `add` bytes are zeroes.
     void derive_from(const Packet& original, std::uint32_t cut, std::uint32_t add,
                      const Offload& moved);
+
+    // The ordinary frames that a packet with offloads stands for, if they were made (see frames.h),
+    // hang on it in a row: the packet's next one is the first. They are released with it.
+    Packet* next_frame() const { return next_frame_; }
+    inline void hang_on(PacketRef frames);
 
     // A policy keeps a reference, or gives one back; see Backlog::held(). False if it has none.
     inline void note_held();
@@ -92,7 +103,8 @@ class Packet : public ListHook<BacklogTag> {
     std::uint32_t references_ = 0;
     PacketPool* pool_ = nullptr;
     Account* payer_ = nullptr;
-    Backlog* backlog_ = nullptr;  // set while the packet belongs to a network
+    Backlog* backlog_ = nullptr;    // set while the packet belongs to a network
+    Packet* next_frame_ = nullptr;  // counted in its references
     std::byte* data_;
     std::uint32_t length_;
 };
@@ -186,6 +198,11 @@ class Backlog {
     List<Packet, BacklogTag> live_;
 };
 
+inline void Packet::hang_on(PacketRef frames) {
+    IPN_CHECK(next_frame_ == nullptr);
+    next_frame_ = frames.release();
+}
+
 inline void Packet::note_held() {
     if (backlog_ != nullptr) ++backlog_->held_;
 }
@@ -214,10 +231,19 @@ class PacketPool {
     PacketRef allocate(std::uint32_t length, Account& payer,
                        Memory::Purpose purpose = Memory::Purpose::packet);
 
+    // Never null, and charged whatever the limits. May throw std::bad_alloc.
+    PacketRef allocate_beyond_limit(std::uint32_t length, Account& payer);
+
     // What was received, as a packet on its way that `payer` pays for: `received` itself, or a copy
     // if that is short, so that `received` can receive again. Null, and nothing changed, if `payer`
     // or the whole mount holds too much already. May throw std::bad_alloc.
     PacketRef take_over(const PacketRef& received, Account& payer);
+
+    // What a packet of that length costs, and whether `payer` can be charged so much.
+    static std::size_t cost(std::uint32_t length) { return class_bytes(class_of(length)); }
+    bool can_charge(std::size_t cost, const Account& payer) const {
+        return cost <= memory_.left(payer, Memory::Purpose::packet);
+    }
 
     // Gives back what is kept for reuse: for a daemon that has nothing to do.
     void trim();
@@ -249,7 +275,9 @@ class PacketPool {
     static constexpr std::uint32_t kCopiedMax = 16 * 1024;
 
     static std::uint8_t class_of(std::uint32_t length);
+    PacketRef make(std::uint32_t length, Account& payer, Memory::Purpose purpose);
     void recycle(Packet* packet);
+    static void release_frames(Packet& packet);
     bool recharge(Packet& packet, Account& payer);
 
     Memory& memory_;

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "core/on_loop.h"
 #include "core/options.h"
+#include "ethernet_frames.h"
 #include "run_work.h"
 
 namespace ipn::sim {
@@ -168,16 +169,17 @@ void Both::join(int number, const Joining& how) {
     auto joining = std::make_unique<Actor>(*this, node, how.framed ? 2 : 0);
     joining->leaves_when_called = how.leaves_when_called;
     const int error = model_.join(node, number, core::reads(how.role), core::writes(how.role),
-                                  how.port, how.uid, how.framed);
+                                  how.port, how.uid, how.framed, how.offloads);
     trace("node ", node, " joins network ", number, " as ", core::to_string(how.role),
           how.port ? " at port " + std::to_string(*how.port) : "", ", uid ", how.uid,
-          how.framed ? ", framed" : "", how.leaves_when_called ? ", leaves when called: " : ": ",
-          error);
+          how.framed ? ", framed" : "", how.offloads ? ", with offloads" : "",
+          how.leaves_when_called ? ", leaves when called: " : ": ", error);
     const auto joined =
         network(number).join(joining->node, {.role = how.role,
                                              .kind = core::NodeKind::file,
                                              .port = how.port.value_or(IPN_PORT_ANY),
-                                             .credentials = {how.uid, how.uid, 1}});
+                                             .credentials = {how.uid, how.uid, 1},
+                                             .accepts_offloads = how.offloads});
     same("join", node, code(joined), error);
     if (joined) actors_[node] = std::move(joining);
 }
@@ -265,6 +267,33 @@ void Both::write(int node, std::size_t length, IfBlocked if_blocked) {
     }
 }
 
+void Both::write_large(int node, const Large& large) {
+    const AssumeLoop here;
+    const test::Frame frame{.ipv6 = large.ipv6,
+                            .identification = static_cast<unsigned>(++last_content_),
+                            .tcp = large.tcp,
+                            .payload = content(large.payload)};
+    const std::string whole = frame.build_partial();
+    const core::AccountRef nobody = received_memory_.account(0);
+    const core::PacketRef packet = received_.allocate(static_cast<std::uint32_t>(whole.size()),
+                                                      *nobody, core::Memory::Purpose::receiving);
+    std::copy(whole.begin(), whole.end(), reinterpret_cast<char*>(packet->data()));
+    const auto offload = core::Offload::from_wire(frame.wire(large.segment_size),
+                                                  {packet->data(), packet->length()});
+    must(offload.has_value(), "a packet that was not taken", node);
+    if (!offload) return;
+    packet->offload = *offload;
+
+    const std::vector<std::string> frames = frame.segments(large.segment_size);
+    Node& from = actor(node).node;
+    const Network::Sent core = from.network().send(from, packet);
+    const Model::Sent model = model_.send_large(node, whole, frames);
+    trace("node ", node, " sends ", whole.size(), " bytes that are ", frames.size(),
+          " frames: ", name_of(model.outcome));
+    same("send", node, std::string(name_of(of_model(core.outcome))), name_of(model.outcome));
+    same("bytes sent", node, core.taken, model.taken);
+}
+
 bool Both::retry(WaitingWrite& write) {
     const int number = model_.nodes.at(write.actor.number).network;
     Model::Network& network = model_.networks.at(number);
@@ -314,7 +343,12 @@ bool Both::read(int node, std::uint32_t space) {
     trace("node ", node, " reads up to ", space, ": ", name_of(model.got), " ", model.bytes);
     same("receive", node, std::string(name_of(of_model(core.outcome))), name_of(model.got));
     const bool framed = model_.nodes.at(node).framed;
-    if (core.packet) same("bytes received", node, test::text(core, framed), model.bytes);
+    if (core.packet) {
+        const bool plain = core.packet->offload.plain();
+        must(plain || model_.nodes.at(node).offloads, "offloads that a node did not agree to",
+             node);
+        same("bytes received", node, test::text(core, framed), model.bytes);
+    }
     same("bytes that follow", node, std::size_t{actor(node).node.follows()}, model_.follows(node));
     return model.got != Model::Got::nothing;
 }

@@ -49,7 +49,8 @@ class Both {
         core::Role role;
         std::optional<unsigned> port;
         unsigned uid;
-        bool framed;  // reads each packet behind its length
+        bool framed;    // reads each packet behind its length
+        bool offloads;  // accepts them
         bool leaves_when_called;
     };
     void join(int network, const Joining& joining);
@@ -60,6 +61,15 @@ class Both {
 
     enum class IfBlocked { give_up, watch, wait };
     void write(int node, std::size_t length, IfBlocked if_blocked);
+    // A packet with offloads, as an interface receives it: `payload` bytes, to be cut into segments
+    // of so much. 0: only its checksum is to be completed.
+    struct Large {
+        bool ipv6, tcp;
+        unsigned payload, segment_size;
+    };
+    static constexpr unsigned kPayloadMax = 400;
+    static constexpr unsigned kSegmentMin = 40;  // or 0
+    void write_large(int node, const Large& large);
     void interrupt(int node, std::size_t which_write);
     // True if there was something, be it the end.
     bool read(int node, std::uint32_t space);
@@ -124,6 +134,8 @@ class Both {
     const bool tracing_;
     std::string difference_;
     test::FakeClock clock_;
+    core::Memory received_memory_{1 << 20};  // what the kernel writes to
+    core::PacketPool received_{received_memory_};
     core::Registry registry_;
     Model model_;
     std::map<int, std::unique_ptr<Actor>> actors_;  // by the number of their node in the model

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "frames.h"
 
@@ -158,7 +159,7 @@ unsigned Model::ports_end(int network) const {
 }
 
 int Model::join(int id, int network, bool reads, bool writes, std::optional<unsigned> port,
-                unsigned uid, bool framed) {
+                unsigned uid, bool framed, bool offloads) {
     Network& it = networks.at(network);
     if (!it.up) return EPIPE;
     unsigned number = 0;
@@ -176,7 +177,8 @@ int Model::join(int id, int network, bool reads, bool writes, std::optional<unsi
               .uid = uid,
               .reads = reads,
               .writes = writes,
-              .framed = framed};
+              .framed = framed,
+              .offloads = offloads};
     node.saw_another_writer = writers(network) > 0;
     if (it.reserved.count(number) != 0) node.description = it.reserved.at(number);
     if (writes)
@@ -218,7 +220,7 @@ int Model::narrow(int id, bool reads, bool writes) {
         const std::size_t before = memory_used();
         node.queue.clear();
         if (memory_used() < before) memory_was_freed();
-        node.read_of_front = 0;
+        node.read_of_front = node.frames_read = 0;
         node.lost_at_end = false;
     }
     node.reads = reads;
@@ -279,10 +281,17 @@ std::size_t Model::memory_used(std::optional<unsigned> uid) const {
     std::map<std::uint64_t, std::size_t> cost;
     for (const auto& [id, node] : nodes)
         for (const Packet& packet : node.queue)
-            if (!uid || packet.payer == *uid) cost[packet.id] = cost_.at(packet.bytes.size());
+            if (!uid || packet.payer == *uid) cost[packet.id] = cost_of(packet);
     std::size_t sum = 0;
     for (const auto& [id, bytes] : cost) sum += bytes;
     return sum;
+}
+
+std::size_t Model::cost_of(const Packet& packet) const {
+    std::size_t cost = cost_.at(packet.bytes.size());
+    if (packet.cut)
+        for (const std::string& frame : packet.frames) cost += cost_.at(frame.size());
+    return cost;
 }
 
 std::size_t Model::accounts() const {
@@ -295,7 +304,10 @@ std::size_t Model::accounts() const {
 }
 
 bool Model::memory_for(unsigned uid, std::size_t length) const {
-    const std::size_t cost = std::min(cost_.at(length), memory_limit_ / 2);
+    return memory_for_cost(uid, std::min(cost_.at(length), memory_limit_ / 2));
+}
+
+bool Model::memory_for_cost(unsigned uid, std::size_t cost) const {
     return memory_used() + cost <= memory_limit_ && memory_used(uid) + cost <= memory_limit_ / 2;
 }
 
@@ -327,12 +339,17 @@ bool Model::would_block(int id, std::size_t length, bool head_of_line) const {
     return network.options.lossless != 0 && fits_ever && !memory_for(node.uid, length);
 }
 
+std::optional<Model::Outcome> Model::why_never(const Node& node) const {
+    if (node.state == State::cut) return Outcome::reset;
+    if (node.state == State::ended || !node.writes) return Outcome::closed;
+    return {};
+}
+
 Model::Sent Model::send(int id, std::string_view data, bool head_of_line) {
     Node& node = nodes.at(id);
     const Network& network = networks.at(node.network);
     const std::size_t mtu = network.options.mtu;
-    if (node.state == State::cut) return {Outcome::reset};
-    if (node.state == State::ended || !node.writes) return {Outcome::closed};
+    if (const auto reason = why_never(node)) return {*reason};
     if (network.options.type == 0 && data.size() > mtu) return {Outcome::too_long};
 
     Sent sent;
@@ -343,7 +360,8 @@ Model::Sent Model::send(int id, std::string_view data, bool head_of_line) {
         else if (cost_.at(piece.size()) > memory_limit_ / 2)
             sent.outcome = Outcome::never_fits;
         if (sent.outcome != Outcome::done) break;
-        const bool kept = broadcast(node, piece);
+        const bool kept =
+            broadcast(node, {++last_packet_, node.number, node.uid, std::string(piece), false});
         if (!kept) memory_was_freed();
         ++node.sent;
         sent.taken += piece.size();
@@ -351,21 +369,58 @@ Model::Sent Model::send(int id, std::string_view data, bool head_of_line) {
     return sent;
 }
 
+Model::Sent Model::send_large(int id, const std::string& bytes,
+                              const std::vector<std::string>& frames) {
+    Node& node = nodes.at(id);
+    const Network& network = networks.at(node.network);
+    if (const auto reason = why_never(node)) return {*reason};
+    for (const std::string& frame : frames)
+        if (frame.size() > network.options.mtu) return {Outcome::too_long};
+    if (!network.line.empty() || !has_room(node.network)) return {Outcome::would_block};
+    if (cost_.at(bytes.size()) > memory_limit_ / 2) return {Outcome::never_fits};
+    if (network.options.lossless != 0 && !memory_for(node.uid, bytes.size()))
+        return {Outcome::would_block};
+    const bool kept =
+        broadcast(node, {++last_packet_, node.number, node.uid, bytes, false, frames});
+    if (!kept) memory_was_freed();
+    ++node.sent;
+    return {Outcome::done, bytes.size()};
+}
+
+bool Model::wants(const Node& node, const Node& from) const {
+    const bool there = node.network == from.network && node.state == State::connected;
+    return there && node.reads && &node != &from;
+}
+
+bool Model::queue_is_full(const Node& node) const {
+    const Options& options = networks.at(node.network).options;
+    return options.lossless == 0 && node.queue.size() >= options.msgpoolsize;
+}
+
+bool Model::reads_frames(const Node& node, const Packet& packet) {
+    return !packet.frames.empty() && !node.offloads;
+}
+
 // False if a packet had memory and nobody took it.
-bool Model::broadcast(const Node& from, std::string_view bytes) {
+bool Model::broadcast(const Node& from, Packet packet) {
     const Options& options = networks.at(from.network).options;
-    const bool memory = memory_for(from.uid, bytes.size());
-    const std::uint64_t id = ++last_packet_;
+    const bool memory = memory_for(from.uid, packet.bytes.size());
+    // The frames are all or none. Lossless networks have taken the packet, and must make them.
+    for (const auto& [number, node] : nodes) {
+        const bool cuts = wants(node, from) && reads_frames(node, packet) && !queue_is_full(node);
+        if (cuts && memory) packet.cut = true;
+    }
+    if (options.lossless == 0 && !memory_for_cost(from.uid, cost_of(packet))) packet.cut = false;
     bool kept = !memory;
     for (auto& [number, node] : nodes) {
-        if (node.network != from.network || node.state != State::connected) continue;
-        if (!node.reads || &node == &from) continue;
-        if (!memory || (options.lossless == 0 && node.queue.size() >= options.msgpoolsize)) {
-            ++node.dropped;
+        if (!wants(node, from)) continue;
+        const bool frames = reads_frames(node, packet);
+        if (!memory || queue_is_full(node) || (frames && !packet.cut)) {
+            node.dropped += frames ? static_cast<unsigned>(packet.frames.size()) : 1;
             node.lost_at_end = true;
         } else {
-            node.queue.push_back({id, from.number, from.uid, std::string(bytes), node.lost_at_end});
-            node.lost_at_end = false;
+            packet.lost_before = std::exchange(node.lost_at_end, false);
+            node.queue.push_back(packet);
             kept = true;
         }
     }
@@ -373,8 +428,8 @@ bool Model::broadcast(const Node& from, std::string_view bytes) {
 }
 
 bool Model::lost_at_front(const Node& node) const {
-    if (networks.at(node.network).options.overrun_error == 0 || node.read_of_front > 0)
-        return false;
+    const bool amid_packet = node.read_of_front > 0 || node.frames_read > 0;
+    if (networks.at(node.network).options.overrun_error == 0 || amid_packet) return false;
     return node.queue.empty() ? node.lost_at_end : node.queue.front().lost_before;
 }
 
@@ -397,31 +452,37 @@ Model::Received Model::receive(int id, std::size_t space) {
     }
     if (node.queue.empty()) return {at_end(node) ? Got::end_of_file : Got::nothing, ""};
 
-    const Packet& front = node.queue.front();
-    const std::string whole = as_read(node, front);
+    const Packet& oldest = node.queue.front();
+    const std::string whole = front(node);
     const std::string bytes = whole.substr(node.read_of_front, space);
     if (node.read_of_front == 0) ++node.received;
-    node.last_from = front.from;
+    node.last_from = oldest.from;
     node.read_of_front += bytes.size();
     const bool complete = node.read_of_front == whole.size();
     const bool keep = node.framed || options.type == 1 || options.short_read == 0;
     if (!complete && keep) return {Got::packet, bytes};
     if (!complete) ++node.truncated;
+    node.read_of_front = 0;
+    if (reads_frames(node, oldest) && ++node.frames_read < oldest.frames.size())
+        return {Got::packet, bytes};
     const std::size_t before = memory_used();
     node.queue.pop_front();
-    node.read_of_front = 0;
+    node.frames_read = 0;
     if (memory_used() < before) memory_was_freed();
     return {Got::packet, bytes};
 }
 
-std::string Model::as_read(const Node& node, const Packet& packet) {
-    return node.framed ? test::frames({packet.bytes}) : packet.bytes;
+std::string Model::front(const Node& node) {
+    const Packet& oldest = node.queue.front();
+    const std::string& bytes =
+        reads_frames(node, oldest) ? oldest.frames.at(node.frames_read) : oldest.bytes;
+    return node.framed ? test::frames({bytes}) : bytes;
 }
 
 std::size_t Model::follows(int id) const {
     const Node& node = nodes.at(id);
     if (node.state == State::cut || node.queue.empty() || lost_at_front(node)) return 0;
-    return as_read(node, node.queue.front()).size() - node.read_of_front;
+    return front(node).size() - node.read_of_front;
 }
 
 bool Model::something_to_read(int id) const {

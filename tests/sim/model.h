@@ -49,6 +49,8 @@ class Model {
         unsigned payer;
         std::string bytes;
         bool lost_before;  // at this reader, between the packet before and this one
+        std::vector<std::string> frames{};  // of a packet with offloads: what it stands for
+        bool cut = false;                   // somebody has these instead
     };
 
     enum class State { connected, ended, cut };
@@ -56,11 +58,12 @@ class Model {
     struct Node {
         int network = 0;
         unsigned number = 0, uid = 0;
-        bool reads = false, writes = false, framed = false;
+        bool reads = false, writes = false, framed = false, offloads = false;
         bool joined_to_read = reads, joined_to_write = writes;  // before it was narrowed
         State state = State::connected;
         std::deque<Packet> queue{};
-        std::size_t read_of_front = 0;
+        std::size_t frames_read = 0;    // of the oldest packet
+        std::size_t read_of_front = 0;  // of the oldest packet, or of its next frame
         bool lost_at_end = false;
         bool saw_another_writer = false;
         std::optional<unsigned> last_from{};
@@ -102,13 +105,15 @@ class Model {
     void shut_down(int network);
 
     int join(int node, int network, bool reads, bool writes, std::optional<unsigned> port,
-             unsigned uid, bool framed);
+             unsigned uid, bool framed, bool offloads);
     void leave(int node);
     void cut(int node);
     int narrow(int node, bool reads, bool writes);
     int describe(int node, const std::string& text);
 
     Sent send(int node, std::string_view data, bool head_of_line);
+    // A packet with offloads, and the frames that those get who do not accept them.
+    Sent send_large(int node, const std::string& bytes, const std::vector<std::string>& frames);
     Received receive(int node, std::size_t space);
 
     int reserve(int network, unsigned number);
@@ -149,15 +154,22 @@ class Model {
   private:
     std::size_t memory_used(std::optional<unsigned> uid) const;
     bool memory_for(unsigned uid, std::size_t length) const;
+    bool memory_for_cost(unsigned uid, std::size_t cost) const;
+    std::size_t cost_of(const Packet& packet) const;
+    std::optional<Outcome> why_never(const Node& node) const;
     void memory_was_freed();
     bool full(int network) const;
     bool taken(int network, unsigned number) const;
     bool at_end(const Node& node) const;
-    static std::string as_read(const Node& node, const Packet& packet);
+    static bool reads_frames(const Node& node, const Packet& packet);
+    // What is read of first, of the oldest packet.
+    static std::string front(const Node& node);
     bool lost_at_front(const Node& node) const;
     bool named(const std::string& name) const;
     void update_gate(int network);
-    bool broadcast(const Node& from, std::string_view bytes);
+    bool wants(const Node& node, const Node& from) const;
+    bool queue_is_full(const Node& node) const;
+    bool broadcast(const Node& from, Packet packet);
     void network_may_go(int network);
     std::optional<std::uint64_t> oldest(int network) const;
     std::set<int> holders(int network, const Since& since) const;

@@ -91,6 +91,7 @@ const Schedule::Step Schedule::kSteps[] = {
          s.both_.run_all();
          s.both_.check_rest();
      }},
+    {10, [](Schedule& s) { s.write_large(); }},
 };
 
 Schedule::Schedule(std::uint64_t seed, bool tracing)
@@ -149,6 +150,7 @@ void Schedule::join() {
                                .port = port,
                                .uid = random_.between(1, 3),
                                .framed = random_.chance(30),
+                               .offloads = random_.chance(30),
                                .leaves_when_called = random_.chance(4)});
 }
 
@@ -163,6 +165,15 @@ void Schedule::write() {
     both_.write(
         node, options.mtu > mtu ? std::min(length, mtu) : length,
         random_.of({IfBlocked::give_up, IfBlocked::watch, IfBlocked::wait, IfBlocked::wait}));
+}
+
+void Schedule::write_large() {
+    const int node = any_node();
+    both_.write_large(
+        node, {.ipv6 = random_.chance(50),
+               .tcp = random_.chance(50),
+               .payload = random_.between(1, Both::kPayloadMax),
+               .segment_size = random_.chance(25) ? 0 : random_.between(Both::kSegmentMin, 200)});
 }
 
 void Schedule::read() {

@@ -32,6 +32,7 @@ class Schedule {
     void create();
     void join();
     void write();
+    void write_large();
     void read();
     void set_option();
 

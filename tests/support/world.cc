@@ -46,13 +46,16 @@ int World::set_default(std::string_view option, std::string_view value) {
     return code(registry.set_default(*core::find_option(option), value));
 }
 
-TestEndpoint& World::join(Network& network, core::Role role, std::uint32_t port,
-                          std::uint32_t uid) {
+TestEndpoint& World::join(Network& network, const Network::JoinRequest& request) {
     TestEndpoint& endpoint = endpoints_.emplace_back();
-    const auto joined =
-        endpoint.join(network, {.role = role, .port = port, .credentials = {uid, uid, 1}});
+    const auto joined = endpoint.join(network, request);
     IPN_CHECK(joined);
     return endpoint;
+}
+
+TestEndpoint& World::join(Network& network, core::Role role, std::uint32_t port,
+                          std::uint32_t uid) {
+    return join(network, {.role = role, .port = port, .credentials = {uid, uid, 1}});
 }
 
 int World::try_join(Network& network, core::Role role, std::uint32_t port) {

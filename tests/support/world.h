@@ -46,6 +46,7 @@ class World {
     int set_default(std::string_view option, std::string_view value);
 
     // A new endpoint, joined to `network`; it must succeed.
+    TestEndpoint& join(core::Network& network, const core::Network::JoinRequest& request);
     TestEndpoint& join(core::Network& network, core::Role role, std::uint32_t port = IPN_PORT_ANY,
                        std::uint32_t uid = 1000);
     // The errno value that joining gives; 0 leaves the new endpoint joined.
