@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
@@ -67,7 +68,7 @@ def test_manual_pages(installed):
 
 def test_modules_are_where_the_daemon_looks(installed, ipnfs_binary):
     directory = installed.pkg_config("--variable=modulesdir").removeprefix(str(installed.root))
-    modules = {path for path in installed.files if path.endswith(".so")}
+    modules = {path for path in installed.files if re.search(r"/policies/[^/]+\.so$", path)}
     ours = os.environ["IPNFS_POLICIES"].split(":")
     assert modules == {f"{directory}/{os.path.basename(module)}" for module in ours}
     assert f"({directory})" in run(ipnfs_binary, "--help")
