@@ -152,18 +152,24 @@ Result<void> Node::set_description(std::string_view text) {
 
 void Node::offer(Packet& packet) {
     if (state_ != State::connected || !reads(role_) || out_of_memory_ || hung_up_) return;
-    const NetworkOptions& options = network_->options();
-    const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
-    if (packet.transient() || !fits) {
+    if (!can_take(packet)) {
         drop(packet);
     } else if (!make_readable(packet) || !queue_.push(packet)) {
-        if (options.lossless)
+        if (network_->options().lossless)
             out_of_memory_ = true;  // not a packet less without saying so: run() cuts the node
         else
             drop(packet);
     }
     if (delivery_expected_) network_->registry().work().count(packet.length());
     schedule_delivery();
+}
+
+bool Node::can_take(const Packet& packet) const {
+    const NetworkOptions& options = network_->options();
+    const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
+    const bool can_be_said =
+        prefix_ == 0 || reads_frames_of(packet) || packet.length() <= UINT16_MAX;
+    return fits && can_be_said && !packet.transient();
 }
 
 void Node::drop(const Packet& packet) {

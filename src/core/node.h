@@ -9,7 +9,9 @@
 // and at last Network::leave(), which every node that joined must do before it is destroyed.
 // A node with a *prefix* reads a byte stream in which so many bytes of its endpoint's making
 // precede each packet. They are counted here, so that a packet is begun, and nothing comes between
-// its parts, as soon as the first of them is read. Invariants: (1) only a connected reader's queue
+// its parts, as soon as the first of them is read. They say its length in 16 bits; a packet longer
+// than that, which only a policy can make, is dropped and counted.
+// Invariants: (1) only a connected reader's queue
 // grows; (2) a node that never reads is never sent packets; (3) a lossy node's queue holds at most
 // msgpoolsize packets, a lossless one's at most what its network's backlog holds.
 // A packet with offloads is one packet of the queue. A node that does not accept them reads the
@@ -180,6 +182,7 @@ class Node final : private Work, public ListHook<WritableTag> {
 
     // Takes a packet into the queue, or counts why not.
     void offer(Packet& packet) IPN_ON_LOOP;
+    bool can_take(const Packet& packet) const;
     void drop(const Packet& packet);
     // Whether it gets the frames that the packet stands for.
     bool reads_frames_of(const Packet& packet) const {
