@@ -5,6 +5,17 @@
 
 namespace ipn::fs {
 
+std::size_t Deframer::whole(std::span<const std::byte> stream, std::size_t length) {
+    std::size_t end = 0;
+    while (stream.size() - end >= kHeaderBytes) {
+        const auto header = stream.subspan(end).first<kHeaderBytes>();
+        const std::size_t next = end + kHeaderBytes + length_in(header);
+        if (next > stream.size() || (next > length && end > 0)) break;
+        end = next;
+    }
+    return end > 0 ? end : length;
+}
+
 Deframer::Frame Deframer::next(std::span<const std::byte> piece, std::size_t length_max) {
     const std::size_t missing = kHeaderBytes - header_bytes_;
     if (piece.size() < missing) return {Frame::State::cut};

@@ -37,6 +37,10 @@ class Deframer {
             packet{};  // complete; valid as long as the piece, until forget()
     };
 
+    // How many bytes of a stream that begins with a packet are whole packets: at most `length`, but
+    // at least one packet. `length` if not even that one is whole.
+    static std::size_t whole(std::span<const std::byte> stream, std::size_t length);
+
     // `piece` is not empty.
     Frame next(std::span<const std::byte> piece, std::size_t length_max);
     // Keeps a piece that next() calls cut. False, and nothing changed, if `payer` holds too much
@@ -48,9 +52,10 @@ class Deframer {
 
   private:
     std::span<const std::byte> put_together(std::span<const std::byte> rest) const;
-    std::size_t length() const {
-        return std::to_integer<std::size_t>(header_[0]) << 8 |
-               std::to_integer<std::size_t>(header_[1]);
+    std::size_t length() const { return length_in(header_); }
+    static std::size_t length_in(std::span<const std::byte, kHeaderBytes> header) {
+        return std::to_integer<std::size_t>(header[0]) << 8 |
+               std::to_integer<std::size_t>(header[1]);
     }
 
     core::PacketRef begun_;          // room for the packet; null before its first byte

@@ -7,7 +7,8 @@
 // comes (see deframer.h). A length of 0 is skipped. One above the MTU ends the stream: the write
 // returns what came before it, and from then on every write fails with EINVAL; reading goes on. A
 // packet that cannot be sent, because the policy refuses it, say, is not taken: the write returns
-// what came before it, and one that begins with it fails. Only one write of an open is under way at
+// what came before it, and one that begins with it fails. A write that is cut short ends between
+// two packets, if it began so. Only one write of an open is under way at
 // a time, since they are parts of one stream. What was written of a packet whose rest never comes
 // goes with the open file. Threads: the loop only.
 #pragma once
@@ -24,6 +25,9 @@ class FramedPort final : public OpenPort {
 
   private:
     bool is_stream() const override { return true; }
+    std::size_t piece(std::span<const std::byte> data, std::size_t length) const override {
+        return Deframer::whole(data, length);
+    }
     bool writes_in_turn() const override { return bad_length_ == 0; }
     void answer_with(LaneRequest& request, core::Node::Received first,
                      std::uint32_t size) override IPN_ON_LOOP;

@@ -210,7 +210,8 @@ core::PacketRef OpenPort::keep(std::span<const std::byte> rest) {
     std::size_t length = rest.size();
     if (is_stream()) {
         const std::size_t share = registry.memory().left(node_.account(), kWaiting) / kShare;
-        length = std::min(length, std::max<std::size_t>(share, node_.network().options().mtu));
+        const auto most = std::max<std::size_t>(share, node_.network().options().mtu);
+        if (most < length) length = piece(rest, most);
     }
     core::PacketRef kept =
         registry.packets().allocate(static_cast<std::uint32_t>(length), node_.account(), kWaiting);

@@ -60,6 +60,9 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
     // Whether it is bytes that are read and written: a read goes on where the kernel goes on with a
     // large one, and of a write some may be taken.
     virtual bool is_stream() const = 0;
+    // Of a stream: how long a piece of `data` of about `length` bytes is, `length` being less than
+    // all, so that it ends where it is best to end.
+    virtual std::size_t piece(std::span<const std::byte> data, std::size_t length) const = 0;
     // Whether a write comes behind those of the same open that wait.
     virtual bool writes_in_turn() const = 0;
     // Answers a read of at most `size` bytes with what was received first, and with what else goes

@@ -15,6 +15,9 @@ class PacketPort final : public OpenPort {
 
   private:
     bool is_stream() const override;
+    std::size_t piece(std::span<const std::byte> /*data*/, std::size_t length) const override {
+        return length;
+    }
     bool writes_in_turn() const override { return false; }
     void answer_with(LaneRequest& request, core::Node::Received first,
                      std::uint32_t size) override IPN_ON_LOOP;

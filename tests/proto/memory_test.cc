@@ -1,4 +1,5 @@
 // What happens when max_memory is reached.
+#include "frames.h"
 #include "proto_test.h"
 
 namespace ipn::test {
@@ -89,6 +90,26 @@ TEST_F(MemoryTest, AStreamWriteTooLongToBeKeptWaitsWithItsBeginning) {
     EXPECT_EQ(outcome(to.start_read()), packet(std::string(500, 'x')));
     EXPECT_EQ(outcome(write), written(1012)) << "a packet, and a sixteenth of what may wait";
     EXPECT_EQ(to.read(), packet(std::string(12, 'x')));
+}
+
+TEST_F(MemoryTest, AFramedWriteTooLongToBeKeptEndsBetweenTwoPackets) {
+    make_lossless("1");
+    set("mtu", "3000");
+    struct Case {
+        std::size_t length, packets, taken;
+    };
+    for (const Case& one : {Case{100, 50, 1 + 29}, Case{3000, 4, 1 + 1}}) {
+        SCOPED_TRACE(one.length);
+        File to = reader(), from = mount.open("lab/framed", O_WRONLY);
+        const std::string data(one.length, 'x');
+        std::string stream;
+        for (std::size_t i = 0; i < one.packets; ++i) stream += frames({data});
+        const Call write = from.start_write(stream);
+        EXPECT_EQ(outcome(write), kWaiting);
+        for (std::size_t i = 0; i < one.taken; ++i) EXPECT_EQ(to.read(), packet(data));
+        EXPECT_EQ(to.read(), error(EAGAIN));
+        EXPECT_EQ(outcome(write), written(one.taken * (2 + one.length)));
+    }
 }
 
 TEST_F(MemoryTest, ManyStreamWritesCanWaitAndThenNoMore) {
