@@ -23,6 +23,8 @@
 namespace ipn::fs {
 
 inline constexpr std::string_view kAttributePrefix = "user.ipn.";
+inline constexpr std::string_view kErrorName =
+    "error";  // not an attribute of anything: see Filesystem
 
 // Names come without kAttributePrefix.
 class Attributes {

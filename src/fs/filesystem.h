@@ -147,6 +147,8 @@ class Filesystem {
 
     void ioctl_attribute(Request request, const Place& place, unsigned command,
                          std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
+    core::Result<std::string> attribute_of_open(const Place& place, std::string_view name,
+                                                const core::Credentials& caller) const IPN_ON_LOOP;
     void ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) IPN_ON_LOOP;
     void ioctl_policy(Request request, const Place& place, unsigned command,
                       std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;

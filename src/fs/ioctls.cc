@@ -43,7 +43,8 @@ void Filesystem::ioctl_attribute(Request request, const Place& place, unsigned c
     const std::string_view name =
         whole.starts_with(kAttributePrefix) ? whole.substr(kAttributePrefix.size()) : whole;
     if (get) {
-        const auto value = attributes_.get(place, name);
+        const auto value = attribute_of_open(place, name, request.caller());
+        if (!value && name == kErrorName) return request.error(value.error().code);
         if (!value) return refuse(request, place, value.error());
         attribute.size =
             static_cast<std::uint32_t>(std::min(value->size(), sizeof attribute.value));
@@ -57,6 +58,21 @@ void Filesystem::ioctl_attribute(Request request, const Place& place, unsigned c
     if (!set) return refuse(request, place, set.error());
     commit(std::move(request), Inodes::shown(place), std::move(*set),
            [](Request& answer) { answer.ioctl({}); });
+}
+
+// What the node has, what its network has, or the words behind the caller's last error on its name.
+core::Result<std::string> Filesystem::attribute_of_open(const Place& place, std::string_view name,
+                                                        const core::Credentials& caller) const {
+    if (name == kErrorName) {
+        const std::string* words = words_.find(caller.uid, Inodes::shown(place));
+        if (words == nullptr) return core::fail(ENODATA, "there was no error yet");
+        return *words;
+    }
+    auto of_node = attributes_.get(place, name);
+    if (of_node) return of_node;
+    auto of_network = attributes_.get(
+        {.kind = Place::Kind::network, .network = &place.open->node().network()}, name);
+    return of_network ? of_network : of_node;
 }
 
 void Filesystem::ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) {

@@ -9,8 +9,6 @@
 namespace ipn::fs {
 namespace {
 
-constexpr std::string_view kErrorName = "error";
-
 // The name without "user.ipn.", or nothing if it is not ours.
 std::optional<std::string_view> own_name(std::string_view name) {
     if (!name.starts_with(kAttributePrefix)) return std::nullopt;

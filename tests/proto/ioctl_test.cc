@@ -59,6 +59,24 @@ TEST_F(IoctlTest, TheErrorsAreThoseOfAttributes) {
     EXPECT_EQ(ioctl(port, IPN_IOC_SETATTR, attribute("role", "none of it")), error(EINVAL));
 }
 
+TEST_F(IoctlTest, OptionsOfTheNetworkAreReadAndNotSet) {
+    const File port = reader();
+    EXPECT_EQ(value(get(port, "mtu")), "1514");
+    EXPECT_EQ(value(get(port, "user.ipn.readers")), "1");
+    EXPECT_EQ(ioctl(port, IPN_IOC_SETATTR, attribute("eof", "last-writer")), error(EOPNOTSUPP));
+    EXPECT_EQ(value(get(port, "eof")), "never");
+}
+
+TEST_F(IoctlTest, TheWordsBehindTheCallersLastError) {
+    const File port = open(O_RDWR);
+    EXPECT_EQ(get(port, "error"), error(ENODATA));
+    EXPECT_EQ(get(port, "error"), error(ENODATA)) << "that was none";
+    EXPECT_EQ(ioctl(port, IPN_IOC_SETATTR, attribute("role", "none of it")), error(EINVAL));
+    EXPECT_EQ(value(get(port, "error")), "a role is reader, writer, both or none");
+    kernel.caller.uid = 1001;
+    EXPECT_EQ(get(port, "error"), error(ENODATA)) << "that is somebody else's";
+}
+
 TEST_F(IoctlTest, WrongSizes) {
     const File port = reader();
     const std::string right = attribute("descr");
