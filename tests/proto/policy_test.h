@@ -24,10 +24,7 @@ class PolicyProtoTest : public ProtoTest {
         policy.calls.clear();
     }
     void TearDown() override {
-        policy.newport = nullptr;
-        policy.handle = nullptr;
-        policy.within = nullptr;
-        policy.within_net = nullptr;
+        policy.forget_story();
         ProtoTest::TearDown();
         // The networks' last calls need the policy, which goes before the mount.
         core::Registry& registry = mount.world.registry;

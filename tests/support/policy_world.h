@@ -27,10 +27,7 @@ class PolicyTest : public CoreTest {
         policy.calls.clear();
     }
     void TearDown() override {
-        policy.newport = nullptr;
-        policy.handle = nullptr;
-        policy.within = nullptr;
-        policy.within_net = nullptr;
+        policy.forget_story();
         CoreTest::TearDown();
         // The networks' last calls need the policy, which goes before the world.
         while (world.registry.size() > 0) world.remove(*world.registry.by_name().begin()->second);

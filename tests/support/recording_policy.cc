@@ -220,6 +220,14 @@ RecordingPolicy::~RecordingPolicy() {
     current = nullptr;
 }
 
+void RecordingPolicy::forget_story() {
+    newport = nullptr;
+    handle = nullptr;
+    ioctl = nullptr;
+    within = nullptr;
+    within_net = nullptr;
+}
+
 const ipn_policy& RecordingPolicy::table() {
     return kTable;
 }

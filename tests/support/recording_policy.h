@@ -56,6 +56,8 @@ class RecordingPolicy {
     std::function<void(const std::string& call, ipn_port* port)> within;
     // The same for those that are about a network.
     std::function<void(const std::string& call, ipn_net* net)> within_net;
+    // Sets none of these functions any more: what they refer to goes with the test.
+    void forget_story();
 
     std::uint64_t handled = 0;
     // The options that were set: by network, port and name.

@@ -220,6 +220,16 @@ class StallMemoryTest : public StallTest {
         greedy.write(half);
     }
 
+    void expect_to_wait_as_soon_as_the_pool_is_full() {
+        world.advance(milliseconds(1000));
+        EXPECT_FALSE(is_cut(slow)) << "there is room in the pool";
+        modest.write("fills the pool");
+        world.advance(milliseconds(99));
+        EXPECT_FALSE(is_cut(slow));
+        world.advance(milliseconds(1));
+        EXPECT_TRUE(is_cut(slow));
+    }
+
     TestEndpoint &slow = reader(), &greedy = writer();
     TestEndpoint& modest = world.join(lab(), Role::writer, IPN_PORT_ANY, 2);
 };
@@ -227,24 +237,12 @@ class StallMemoryTest : public StallTest {
 TEST_F(StallMemoryTest, AWriteThatLacksMemoryWaitsAsSoonAsThePoolIsFull) {
     greedy.start_write("more");
     world.run_work();
-    world.advance(milliseconds(1000));
-    EXPECT_FALSE(is_cut(slow)) << "there is room in the pool";
-    modest.write("fills the pool");
-    world.advance(milliseconds(99));
-    EXPECT_FALSE(is_cut(slow));
-    world.advance(milliseconds(1));
-    EXPECT_TRUE(is_cut(slow));
+    expect_to_wait_as_soon_as_the_pool_is_full();
 }
 
 TEST_F(StallMemoryTest, WhoPollsForMemoryWaitsAsSoonAsThePoolIsFull) {
     greedy.watch_writable();
-    world.advance(milliseconds(1000));
-    EXPECT_FALSE(is_cut(slow)) << "there is room in the pool";
-    modest.write("fills the pool");
-    world.advance(milliseconds(99));
-    EXPECT_FALSE(is_cut(slow));
-    world.advance(milliseconds(1));
-    EXPECT_TRUE(is_cut(slow));
+    expect_to_wait_as_soon_as_the_pool_is_full();
 }
 
 TEST_F(StallMemoryTest, MemoryFromElsewhereGrantsNoNewTime) {
