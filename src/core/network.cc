@@ -76,6 +76,9 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
     try {
         if (*number >= ports_.size()) ports_.resize(*number + 1);
         if (!taken_.contains(*number)) taken_.insert(*number);
+        const Reservation* kept = reservation(*number);
+        if (kept != nullptr && !kept->description.empty())
+            node.description_ = std::make_unique<const std::string>(kept->description);
     } catch (const std::bad_alloc&) {
         left(node);
         node.network_ = nullptr;
@@ -87,7 +90,6 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
     node.state_ = Node::State::connected;
     node.file = {0644, request.credentials.uid, request.credentials.gid};
     node.other_writers_at_join_ = writers_;
-    if (Reservation* kept = reservation(*number)) node.description_ = kept->description;
     ports_[*number] = &node;
     ++nodes_;
     ++attached_;

@@ -142,11 +142,11 @@ Result<void> Node::check_description(std::string_view text) {
 
 Result<void> Node::set_description(std::string_view text) {
     if (auto valid = check_description(text); !valid) return valid;
-    std::string copy(text);
+    auto copy = std::make_unique<const std::string>(text);
     if (state_ == State::connected)
         if (Reservation* reservation = network_->reservation(number_))
-            reservation->description = copy;
-    description_ = std::move(copy);
+            reservation->description = *copy;
+    description_ = text.empty() ? nullptr : std::move(copy);
     return {};
 }
 

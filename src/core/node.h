@@ -165,7 +165,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     std::uint32_t number() const { return number_; }
     const Credentials& credentials() const { return credentials_; }
     const Counters& counters() const { return counters_; }
-    const std::string& description() const { return description_; }
+    std::string description() const { return description_ ? *description_ : std::string(); }
     std::uint32_t last_from() const { return last_from_; }  // the port of the packet last received
     std::uint32_t queued() const { return queue_.size(); }
     bool accepts_offloads() const { return accepts_offloads_; }
@@ -203,7 +203,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     AccountRef account_;
     PacketQueue queue_;
     Packet* front_frame_ = nullptr;  // of the oldest packet, when its first frames were read
-    std::string description_;
+    std::unique_ptr<const std::string> description_;  // few have one
     Counters counters_;
     Credentials credentials_;
     std::uint32_t number_ = 0;
@@ -211,7 +211,6 @@ class Node final : private Work, public ListHook<WritableTag> {
     std::uint32_t front_offset_ = 0;  // how much of front() was read
     std::uint32_t last_from_ = kNobody;
     std::uint32_t other_writers_at_join_ = 0;
-    std::uint64_t writer_joins_at_join_ = 0;
     State state_ = State::detached;
     Role role_ = Role::none;
     Role joined_role_ = Role::none;  // before it was narrowed
@@ -222,6 +221,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
     bool hung_up_ = false;
     bool state_changed_ = false;  // the endpoint is to be told
+    std::uint64_t writer_joins_at_join_ = 0;
     std::unique_ptr<OobQueue> oob_;
 };
 
