@@ -135,9 +135,8 @@ bool means_nothing_here(std::string_view option) {
 bool is_for_fuse(std::string_view option) {
     constexpr std::string_view kWords = " ro sync dirsync noatime allow_other auto_unmount ";
     return is_one_of(option, kWords) ||
-           begins_with_one_of(
-               option,
-               {"fsname=", "max_read=", "context=", "fscontext=", "defcontext=", "rootcontext="});
+           begins_with_one_of(option,
+                              {"fsname=", "context=", "fscontext=", "defcontext=", "rootcontext="});
 }
 
 Result<void> parse_one(MountOptions& options, std::string_view option) {

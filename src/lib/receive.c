@@ -3,10 +3,9 @@
  * Receiving: a read of the stream, taken apart where it lies.
  *
  * What the caller has no room for is kept in the node. A read that has room for the longest packet
- * ends between two, unless the mount was told to split reads into small ones (max_read), or a
- * policy made a packet longer than the MTU: then the beginning of the last one is kept as well, and
- * the next call reads no more than its rest, so that what follows goes straight to the caller
- * again.
+ * ends between two, unless a policy made a packet longer than the MTU, or the kernel splits large
+ * reads: then the beginning of the last one is kept as well, and the next call reads no more than
+ * its rest, so that what follows goes straight to the caller again.
  */
 #include <errno.h>
 #include <stdbool.h>

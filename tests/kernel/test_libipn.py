@@ -25,9 +25,7 @@ BUILD = pathlib.Path(os.environ.get("UNINSTALLED", "")).parent
 SANITIZERS = os.environ.get("SANITIZERS", "none")
 
 
-@pytest.mark.parametrize("options", ["", "max_read=4096"], ids=["", "small reads"])
-def test_the_functions(mount_with, options):
-    mount = mount_with(options)
+def test_the_functions(mount):
     result = subprocess.run(
         [TESTS, "--gtest_brief=1"],
         env={**os.environ, "IPN_MOUNT": mount.path},
