@@ -122,7 +122,20 @@ class TestEveryWay:
         with fails(errno.EPERM):
             way.set(lan, lan.reader(), name, "1")
 
-    @pytest.mark.parametrize("name", ["nosuch", "mtu", "netid", ""])
+    @pytest.mark.parametrize("name", ["mtu", "netid"])
+    def test_what_a_network_has_is_read_by_ioctl_only(self, net, way, name):
+        """A program that has nothing but the descriptor has to learn the MTU somewhere."""
+        lan = net()
+        node = lan.reader()
+        if isinstance(way, ByIoctl):
+            assert way.get(lan, node, name) == lan[name]
+        else:
+            with fails(errno.ENODATA):
+                way.get(lan, node, name)
+        with fails(errno.EOPNOTSUPP):
+            way.set(lan, node, name, "1")
+
+    @pytest.mark.parametrize("name", ["nosuch", ""])
     def test_unknown(self, net, way, name):
         lan = net()
         node = lan.reader()
