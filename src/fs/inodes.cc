@@ -218,7 +218,7 @@ std::uint64_t Inodes::shown(const Place& place) {
         case Place::Kind::numbered:
             return range + kPorts + place.number;
         case Place::Kind::endpoint:
-            return kEndpointRange | hash(place.network->id(), place.name);
+            return kEndpointRange | hash(range, place.name);
     }
     return 0;
 }

@@ -13,7 +13,6 @@
 
 namespace ipn::fs {
 
-using core::fail;
 using core::Network;
 using core::Ownership;
 using core::PolicyCall;

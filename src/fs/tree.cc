@@ -42,6 +42,7 @@ const Error kTooManyChanged{ENOSPC, "the permissions of too many names here were
 const Error kNotMade{EPERM, "only what ipnfs(8) names can be made and removed here"};
 
 bool has_endpoints(const Place& network) {
+    IPN_CHECK(network.network != nullptr);
     return network.network->policy().endpoints() != nullptr;
 }
 

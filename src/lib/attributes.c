@@ -18,11 +18,12 @@
 
 static int name_attribute(struct ipn_attr* attribute, const char* name) {
     memset(attribute, 0, sizeof *attribute);
-    if (strlen(name) >= sizeof attribute->name) {
+    const size_t length = strlen(name);
+    if (length >= sizeof attribute->name) {
         errno = ENODATA;
         return -1;
     }
-    strcpy(attribute->name, name);
+    memcpy(attribute->name, name, length);
     return 0;
 }
 

@@ -155,7 +155,7 @@ ssize_t ipn_receive(struct ipn_node* node, void* buffer, size_t size) {
         if (got <= 0) return got;
     }
     struct stream kept = stream_of(&node->kept);
-    struct ipn_packet packet;
+    struct ipn_packet packet = {NULL, 0};
     next(&kept, &packet);
     if (packet.length > size) {
         errno = EMSGSIZE;

@@ -98,9 +98,9 @@ TEST_F(MemoryTest, AFramedWriteTooLongToBeKeptEndsBetweenTwoPackets) {
     struct Case {
         std::size_t length, packets, taken;
     };
+    File to = reader(), from = mount.open("lab/framed", O_WRONLY);
     for (const Case& one : {Case{100, 50, 1 + 29}, Case{3000, 4, 1 + 1}}) {
         SCOPED_TRACE(one.length);
-        File to = reader(), from = mount.open("lab/framed", O_WRONLY);
         const std::string data(one.length, 'x');
         std::string stream;
         for (std::size_t i = 0; i < one.packets; ++i) stream += frames({data});
