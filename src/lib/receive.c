@@ -150,13 +150,13 @@ static ssize_t read_ahead(struct ipn_node* node) {
 }
 
 ssize_t ipn_receive(struct ipn_node* node, void* buffer, size_t size) {
-    while (!packet_kept(node)) {
+    struct stream kept = stream_of(&node->kept);
+    struct ipn_packet packet;
+    while (!next(&kept, &packet)) {
         const ssize_t got = anything_kept(node) ? read_on(node) : read_ahead(node);
         if (got <= 0) return got;
+        kept = stream_of(&node->kept);
     }
-    struct stream kept = stream_of(&node->kept);
-    struct ipn_packet packet = {NULL, 0};
-    next(&kept, &packet);
     if (packet.length > size) {
         errno = EMSGSIZE;
         return -1;
