@@ -19,8 +19,8 @@ struct Regression {
 };
 
 // What is wrong with this run: each ratio that is worse than the recorded one by more than 25 %, or
-// 60 % where the other is no FUSE server; each absolute target that is missed; and whatever could
-// not be measured. Ratios that are not recorded are not judged.
+// 60 % where the other is not the naive hub; each absolute target that is missed; and whatever
+// could not be measured. Ratios that are not recorded are not judged.
 std::vector<Regression> regressions(const Results& results, const std::string& file);
 
 // Those of the second run that the first had too.

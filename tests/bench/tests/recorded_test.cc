@@ -38,7 +38,7 @@ TEST_F(Recorded, ToleratesAQuarter) {
     EXPECT_EQ(regressions(results_with(Better::higher, 1.49, 1), file_).size(), 1u);
 }
 
-TEST_F(Recorded, ToleratesMoreBesideWhatIsNoFuseServer) {
+TEST_F(Recorded, ToleratesMoreBesideWhatIsNotTheNaiveHub) {
     write_json_file({{"speed, N=1: ours / sockets", 2}}, file_);
     EXPECT_TRUE(regressions(results_with(Better::higher, 0.81, 1, "sockets"), file_).empty());
     EXPECT_EQ(regressions(results_with(Better::higher, 0.79, 1, "sockets"), file_).size(), 1u);
