@@ -100,10 +100,10 @@ class TestPackets:
 
     def test_different_ones_and_the_first_undisturbed(self, lan):
         readers, writer = [lan.reader() for _ in range(3)], lan.writer()
-        writer.write(b"~#late")  # held while it and others are handled
+        writer.write(b"~#late")  # held, and sent by a timer, before or after the next one
         writer.write(b"#mark")
-        assert [reader.read() for reader in readers] == [b"0mark", b"1mark", b"2mark"]
-        assert [arrives(reader) for reader in readers] == [b"~#late"] * 3
+        for number, reader in enumerate(readers):
+            assert {arrives(reader), arrives(reader)} == {b"~#late", b"%dmark" % number}
 
     def test_injected_until_depth_is_two(self, lan):
         reader, writer = lan.reader(), lan.writer()
