@@ -100,21 +100,22 @@ void Filesystem::readlink(Request request, fuse_ino_t node) {
     request.link(registry_.policies().find(place.number)->origin().path);
 }
 
+// The words of a refusal are the directory's: the kernel shows no attributes of a link.
 void Filesystem::unregister(Request request, const Place& place) {
+    const std::uint64_t shown = Inodes::shown({.kind = Kind::policies});
     const Policy& policy = *registry_.policies().find(place.number);
-    if (auto may = may_register(request.caller()); !may) return refuse(request, place, may.error());
+    if (auto may = may_register(request.caller()); !may) return refuse(request, shown, may.error());
     if (policy.origin().code == nullptr)
-        return refuse(request, place, {EPERM, "this policy is a part of the daemon"});
+        return refuse(request, shown, {EPERM, "this policy is a part of the daemon"});
     // What was taken out is unloaded when nobody can want it back any more.
     auto removed = std::make_shared<std::unique_ptr<Policy>>();
     Change change{[this, removed] {
         if (*removed != nullptr) static_cast<void>(registry_.policies().add(std::move(*removed)));
     }};
     auto out = registry_.policies().remove(policy.name());
-    if (!out) return refuse(request, place, out.error());
+    if (!out) return refuse(request, shown, out.error());
     *removed = std::move(*out);
-    commit(std::move(request), Inodes::shown(place), std::move(change),
-           [](Request& answer) { answer.ok(); });
+    commit(std::move(request), shown, std::move(change), [](Request& answer) { answer.ok(); });
 }
 
 // ---- loading, without a request

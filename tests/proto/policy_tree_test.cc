@@ -53,6 +53,16 @@ TEST_F(PolicyTreeTest, AViewThatCannotBeShown) {
     EXPECT_EQ(words_on("lab/policy/broken"), "it is broken");
 }
 
+TEST_F(PolicyTreeTest, AViewThatIsTooLongIsNotShownInPart) {
+    constexpr std::size_t kMax = 16 << 20;
+    policy.calls = {std::string(kMax - 1, 'x')};  // and the end of the line
+    EXPECT_EQ(open_code("lab/policy/calls", O_RDONLY).error, 0);
+    policy.calls = {std::string(kMax, 'x')};
+    EXPECT_EQ(open_code("lab/policy/calls", O_RDONLY), error(EFBIG));
+    EXPECT_EQ(words_on("lab/policy/calls"), "it is too long to be shown");
+    policy.calls.clear();
+}
+
 TEST_F(PolicyTreeTest, ViewsAreOnlyRead) {
     for (const int flags : {O_WRONLY, O_RDWR})
         EXPECT_EQ(open_code("lab/policy/calls", flags), error(EPERM));
