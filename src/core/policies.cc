@@ -46,8 +46,8 @@ Result<std::unique_ptr<Policy>> Policies::remove(std::string_view name) {
                                     [&](const auto& policy) { return policy->name() == name; });
     if (found == policies_.end()) return fail(ENOENT, "no such policy is registered");
     if ((*found)->networks > 0) {
-        return fail(EADDRINUSE,
-                    std::to_string((*found)->networks) + " networks are bound to this policy");
+        return fail(EADDRINUSE, "networks that are bound to this policy: " +
+                                    std::to_string((*found)->networks));
     }
     if (registry_ != nullptr && registry_->defaults().policy == name)
         return fail(EADDRINUSE,

@@ -23,8 +23,8 @@
 namespace ipn::fs {
 
 inline constexpr std::string_view kAttributePrefix = "user.ipn.";
-inline constexpr std::string_view kErrorName =
-    "error";  // not an attribute of anything: see Filesystem
+// Not an attribute of anything: see Filesystem.
+inline constexpr std::string_view kErrorName = "error";
 
 // Names come without kAttributePrefix.
 class Attributes {

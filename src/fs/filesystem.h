@@ -131,6 +131,31 @@ class Filesystem {
     // A file that stays as it is.
     void open_text(Request request, const Place& place, int flags, std::string text);
 
+    // ---- ioctls.cc, xattrs.cc
+
+    void ioctl_attribute(Request request, const Place& place, unsigned command,
+                         std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
+    core::Result<std::string> attribute_of_open(const Place& place, std::string_view name,
+                                                const core::Credentials& caller) const IPN_ON_LOOP;
+    void ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) IPN_ON_LOOP;
+    void ioctl_policy(Request request, const Place& place, unsigned command,
+                      std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
+    static void answer_xattr(Request& request, std::string_view value, std::size_t size);
+
+    // ---- tree.cc
+
+    core::Result<core::Change> reserve(const Place& parent, std::string_view name,
+                                       const core::Credentials& caller, mode_t mode,
+                                       Place& reserved) IPN_ON_LOOP;
+    bool is_recursive_removal(const core::Credentials& caller, const Place& place);
+
+    // ---- policies_directory.cc
+
+    core::Result<void> may_register(const core::Credentials& caller) const;
+    void register_module(Request request, const std::string& name, const std::string& path,
+                         core::Result<std::unique_ptr<Module>> module) IPN_ON_LOOP;
+    void unregister(Request request, const Place& place) IPN_ON_LOOP;
+
     // ---- policy_files.cc: what a network has because of its policy
 
     static Place view_named(core::Network& network, std::string_view name);
@@ -144,23 +169,6 @@ class Filesystem {
     static core::Ownership& ownership_of_endpoint(const Place& place);
     // One that can be changed; null if too many were.
     static core::Ownership* own_endpoint(const Place& place);
-
-    void ioctl_attribute(Request request, const Place& place, unsigned command,
-                         std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
-    core::Result<std::string> attribute_of_open(const Place& place, std::string_view name,
-                                                const core::Credentials& caller) const IPN_ON_LOOP;
-    void ioctl_receive_oob(Request request, const Place& place, std::size_t out_size) IPN_ON_LOOP;
-    void ioctl_policy(Request request, const Place& place, unsigned command,
-                      std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
-    static void answer_xattr(Request& request, std::string_view value, std::size_t size);
-    core::Result<core::Change> reserve(const Place& parent, std::string_view name,
-                                       const core::Credentials& caller, mode_t mode,
-                                       Place& reserved) IPN_ON_LOOP;
-    core::Result<void> may_register(const core::Credentials& caller) const;
-    void register_module(Request request, const std::string& name, const std::string& path,
-                         core::Result<std::unique_ptr<Module>> module) IPN_ON_LOOP;
-    void unregister(Request request, const Place& place) IPN_ON_LOOP;
-    bool is_recursive_removal(const core::Credentials& caller, const Place& place);
 
     core::Registry& registry_;
     core::Commit& commit_;

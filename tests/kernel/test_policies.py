@@ -135,7 +135,7 @@ class TestLife:
         lan["policy"] = "old-hub"
         with fails(errno.EADDRINUSE):
             policies.remove("old-hub")
-        assert policies.words == "1 networks are bound to this policy"
+        assert policies.words == "networks that are bound to this policy: 1"
         assert mapped(mount, path)
         lan["policy"] = "broadcast"
         policies.remove("old-hub")

@@ -161,7 +161,7 @@ TEST_F(PoliciesDirectoryTest, APolicyInUseStays) {
     add();
     mount.set(lab_node(), "policy", "recording");
     EXPECT_EQ(remove(), error(EADDRINUSE));
-    EXPECT_EQ(words(), "1 networks are bound to this policy");
+    EXPECT_EQ(words(), "networks that are bound to this policy: 1");
     mount.set(lab_node(), "policy", "broadcast");
     mount.set(ask::kRoot, "policy", "recording");
     EXPECT_EQ(remove(), error(EADDRINUSE));

@@ -71,6 +71,21 @@ class LibipnStreamTest : public testing::Test {
         const ssize_t length = ipn_receive(&reader, buffer.data(), size);
         return length < 0 ? strerrorname_np(errno) : buffer.substr(0, length);
     }
+    // `take(received)` receives all there is, once before and once behind each place to cut at.
+    template <typename Take>
+    void expect_all_however_cut(Take take) {
+        const Packets all{"one", "three", "x"};
+        const std::string stream = frames({"one", "three", "x"});
+        for (std::size_t cut = 1; cut < stream.size(); ++cut) {
+            SCOPED_TRACE(cut);
+            Packets received;
+            for (const auto& piece : {stream.substr(0, cut), stream.substr(cut)}) {
+                put(piece);
+                take(received);
+            }
+            EXPECT_EQ(received, all);
+        }
+    }
 
     ipn_node reader{.fd = -1, .mtu = kMtu, .staged = nullptr, .rest = {}, .kept = {}};
     ipn_node writer = reader;
@@ -120,33 +135,16 @@ TEST_F(LibipnStreamTest, FlushSendsTheRest) {
 // ---- receiving
 
 TEST_F(LibipnStreamTest, OneByOneCutAnywhere) {
-    const std::string stream = frames({"one", "three", "x"});
-    const Packets all{"one", "three", "x"};
-    for (std::size_t cut = 1; cut < stream.size(); ++cut) {
-        SCOPED_TRACE(cut);
-        Packets received;
-        for (const auto& piece : {stream.substr(0, cut), stream.substr(cut)}) {
-            put(piece);
-            for (std::string got = receive(); got != "EAGAIN"; got = receive())
-                received.push_back(got);
-        }
-        EXPECT_EQ(received, all);
-    }
+    expect_all_however_cut([this](Packets& received) {
+        for (std::string got = receive(); got != "EAGAIN"; got = receive()) received.push_back(got);
+    });
 }
 
 TEST_F(LibipnStreamTest, ManyAtOnceCutAnywhere) {
-    const std::string stream = frames({"one", "three", "x"});
-    const Packets all{"one", "three", "x"};
-    for (std::size_t cut = 1; cut < stream.size(); ++cut) {
-        SCOPED_TRACE(cut);
-        Packets received;
-        for (const auto& piece : {stream.substr(0, cut), stream.substr(cut)}) {
-            put(piece);
-            for (Packets got = receive_many(); got != Packets{"EAGAIN"}; got = receive_many())
-                received.insert(received.end(), got.begin(), got.end());
-        }
-        EXPECT_EQ(received, all);
-    }
+    expect_all_however_cut([this](Packets& received) {
+        for (Packets got = receive_many(); got != Packets{"EAGAIN"}; got = receive_many())
+            received.insert(received.end(), got.begin(), got.end());
+    });
 }
 
 TEST_F(LibipnStreamTest, APacketLongerThanTheMtuIsReceivedWithRoomForIt) {
