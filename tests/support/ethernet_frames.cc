@@ -114,8 +114,15 @@ core::Offload::Wire Frame::wire(unsigned segment_size) const {
                       static_cast<unsigned>(transport_start()), tcp ? 16 : 6);
 }
 
+std::string Frame::completed() const {
+    std::string frame = build();
+    const std::size_t checksum = transport_start() + (tcp ? 16 : 6);
+    if (frame.substr(checksum, 2) == number(0, 2)) frame.replace(checksum, 2, number(0xffff, 2));
+    return frame;
+}
+
 std::vector<std::string> Frame::segments(unsigned segment_size) const {
-    if (segment_size == 0) return {build()};
+    if (segment_size == 0) return {completed()};
     std::vector<std::string> all;
     for (std::size_t start = 0; start == 0 || start < payload.size(); start += segment_size) {
         Frame segment = *this;

@@ -44,6 +44,10 @@ struct Frame {
     // The same with TCP's or UDP's checksum left to be completed.
     std::string build_partial() const;
 
+    // That, completed: 0 is written as 0xffff whatever the protocol, since who completes a checksum
+    // need not know it (Linux's skb_checksum_help() does the same). Both are right in TCP.
+    std::string completed() const;
+
     // What virtio's header says of build_partial(): cut it into segments of so much payload, or,
     // with 0, complete the checksum only.
     core::Offload::Wire wire(unsigned segment_size) const;

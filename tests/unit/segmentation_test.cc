@@ -157,6 +157,16 @@ TEST(SegmentationTest, AUdpChecksumIsNeverZero) {
     expect_cut_right(frame, 10);
 }
 
+TEST(SegmentationTest, ATcpChecksumThatIsOnlyCompletedIsNeverZeroEither) {
+    Frame frame{.payload = std::string(10, '\0')};
+    const std::string built = frame.build();
+    frame.payload.replace(8, 2, built.substr(frame.transport_start() + 16, 2));
+    ASSERT_EQ(frame.build().substr(frame.transport_start() + 16, 2), std::string(2, '\0'));
+    ASSERT_EQ(frame.completed().substr(frame.transport_start() + 16, 2), "\xff\xff");
+    expect_cut_right(frame, 0);
+    expect_cut_right(frame, 10);
+}
+
 // A network card that joins packets has their checksums verified and leaves none to be completed.
 TEST(SegmentationTest, APacketWithAWholeChecksumIsCutToo) {
     for (const bool ipv6 : {false, true})
