@@ -12,6 +12,7 @@ void fan_out(Suite& suite);
 void fan_in(Suite& suite);
 void many_to_many(Suite& suite);
 void scale(Suite& suite);
+void two_loops(Suite& suite);
 void round_trip(Suite& suite);
 void one_way(Suite& suite);
 void stream(Suite& suite);

@@ -89,13 +89,13 @@ IpnfsMount::Options options_of(IpnfsKind kind, const NetworkSetup& setup) {
 
 class IpnfsNetwork : public Network {
   public:
-    IpnfsNetwork(IpnfsKind kind, const IpnfsPlace& place, const NetworkSetup& setup,
-                 unsigned packets_a_write)
+    IpnfsNetwork(IpnfsKind kind, std::shared_ptr<IpnfsMount> mount, const std::string& name,
+                 const NetworkSetup& setup, unsigned packets_a_write)
         : kind_(kind),
           setup_(setup),
           packets_a_write_(packets_a_write),
-          mount_(place),
-          directory_(mount_.make_network("bench", options_of(kind, setup))) {}
+          mount_(std::move(mount)),
+          directory_(mount_->make_network(name, options_of(kind, setup))) {}
 
     std::unique_ptr<Endpoint> join(Role role, unsigned number) override {
         switch (kind_) {
@@ -111,13 +111,13 @@ class IpnfsNetwork : public Network {
         }
         return FileNetwork(directory_ + "/port", setup_.buffer_bytes).join(role, number);
     }
-    const Process* server() const override { return &mount_.server(); }
+    const Process* server() const override { return &mount_->server(); }
 
   private:
     IpnfsKind kind_;
     NetworkSetup setup_;
     unsigned packets_a_write_;
-    IpnfsMount mount_;
+    std::shared_ptr<IpnfsMount> mount_;
     std::string directory_;
 };
 
@@ -155,9 +155,8 @@ class Ipnfs : public Transport {
         return WindowSetting{};
     }
     std::unique_ptr<Network> open(const NetworkSetup& setup) override {
-        const auto fitting = static_cast<unsigned>(write_bytes_max / (setup.packet_bytes + 2));
-        return std::make_unique<IpnfsNetwork>(kind_, place_, setup,
-                                              std::min(packets_a_write_, fitting));
+        return make_ipnfs_network(kind_, std::make_shared<IpnfsMount>(place_), "bench", setup,
+                                  packets_a_write_);
     }
 
   private:
@@ -190,6 +189,14 @@ std::string ipnfs_name(IpnfsKind kind, const IpnfsPlace& place) {
 std::unique_ptr<Transport> make_ipnfs(IpnfsKind kind, const IpnfsPlace& place,
                                       unsigned packets_a_write) {
     return std::make_unique<Ipnfs>(kind, place, packets_a_write);
+}
+
+std::unique_ptr<Network> make_ipnfs_network(IpnfsKind kind, std::shared_ptr<IpnfsMount> mount,
+                                            const std::string& name, const NetworkSetup& setup,
+                                            unsigned packets_a_write) {
+    const auto fitting = static_cast<unsigned>(write_bytes_max / (setup.packet_bytes + 2));
+    return std::make_unique<IpnfsNetwork>(kind, std::move(mount), name, setup,
+                                          std::min(packets_a_write, fitting));
 }
 
 IpnfsMount::Options network_options(const NetworkSetup& setup) {

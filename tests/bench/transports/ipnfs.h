@@ -19,6 +19,11 @@ std::string ipnfs_name(IpnfsKind kind, const IpnfsPlace& place);
 std::unique_ptr<Transport> make_ipnfs(IpnfsKind kind, const IpnfsPlace& place,
                                       unsigned packets_a_write = 32);
 
+// One network of that name on a daemon that may carry others.
+std::unique_ptr<Network> make_ipnfs_network(IpnfsKind kind, std::shared_ptr<IpnfsMount> mount,
+                                            const std::string& name, const NetworkSetup& setup,
+                                            unsigned packets_a_write = 32);
+
 // The options of a network for these members, who join through `port`: lossless, and writers wait
 // until all receivers are there.
 IpnfsMount::Options network_options(const NetworkSetup& setup);
