@@ -80,7 +80,6 @@ OpenPort::Progress FramedPort::send_next(std::span<const std::byte> data,
             return {.error = ENOMEM, .words = kTooMuchWaits};
         case Frame::State::too_long:
             bad_length_ = frame.length;
-            deframer_.forget();
             wake_pollers();
             return stream_ended();
     }

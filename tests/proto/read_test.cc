@@ -141,6 +141,14 @@ TEST_F(ReadTest, AStreamIsReadAcrossPackets) {
     EXPECT_EQ(to.read(), packet("ree"));
 }
 
+TEST_F(ReadTest, ALongReadOfAStreamTakesAllThatWaits) {
+    set("type", "stream");
+    File to = reader(), from = writer();
+    const std::string packet_bytes(1000, 'x');
+    for (int i = 0; i < 100; ++i) from.write(packet_bytes);
+    EXPECT_EQ(to.read(1 << 20).data.size(), 100'000U);
+}
+
 TEST_F(ReadTest, AStreamGoesOnWhereTheKernelGoesOn) {
     set("type", "stream");
     File to = reader();
