@@ -7,7 +7,9 @@
 // is reached. That is counted apart, since a packet that could only be had when they have gone
 // would never be: one eighth of the limit for each user id, one quarter in all. Memory that
 // interfaces have handed to the kernel for what they will receive is counted apart as well, so that
-// full queues never stop an interface for ever: one quarter in all, whoever it is for. What one
+// full queues never stop an interface for ever: one quarter in all, whoever it is for. And what
+// networks retain for readers yet to come, so that it takes no room from packets on their way: like
+// what blocked writes hold, one eighth for each user id, one quarter in all. What one
 // packet with offloads is cut into on a lossless network may exceed the limit (see frames.h).
 // Threads: the loop only. Not done: it allocates nothing, it only counts.
 #pragma once
@@ -36,7 +38,7 @@ class Account {
     friend class AccountRef;
     std::uint32_t uid_;
     std::uint32_t holders_ = 0;
-    std::array<std::size_t, 3> use_{};  // by Memory::Purpose
+    std::array<std::size_t, 4> use_{};  // by Memory::Purpose
 };
 
 // Keeps an account alive.
@@ -77,6 +79,7 @@ class Memory {
         packet,     // on its way to somebody
         waiting,    // held by a write that waits for room
         receiving,  // the kernel's, for what an interface will receive
+        retained,   // by a network, for readers that join later
     };
 
     bool could_ever_fit(std::size_t bytes) const { return bytes <= limit_ / 2; }
@@ -132,7 +135,7 @@ class Memory {
   private:
     friend class AccountRef;
     using Use = std::size_t;
-    using Uses = std::array<Use, 3>;
+    using Uses = std::array<Use, 4>;
 
     // What may be charged, as divisors of the limit: by all users together, by one of them.
     struct Share {
@@ -144,6 +147,7 @@ class Memory {
             case Purpose::packet:
                 return {1, 2};
             case Purpose::waiting:
+            case Purpose::retained:
                 return {4, 8};
             case Purpose::receiving:
                 return {4, 4};

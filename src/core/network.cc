@@ -33,6 +33,7 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
     : directory(directory_ownership),
       port_file{directory.mode & 0666, directory.uid, directory.gid},
       framed_file(port_file),
+      stats_file{directory.mode & 0444, directory.uid, directory.gid},
       ports_directory(directory),
       policy_directory(directory),
       registry_(registry),
@@ -99,6 +100,7 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
         const PolicyCall call(*this);
         postnewport(handle(node));
     }
+    offer_retained(node);
     return {};
 }
 
@@ -167,6 +169,7 @@ void Network::shut_down() {
     state_ = State::shutting_down;
     ++attached_;  // whoever leaves meanwhile must not destroy the network under us
     registry_.policies().observers().shutting_down(*this);
+    forget_retained(0);
     for (std::size_t number = 0; number < ports_.size(); ++number) {
         Node* node = ports_[number];
         if (node == nullptr) continue;
@@ -352,7 +355,7 @@ Network::Sent Network::enter(Node& from, const PacketRef& packet, std::span<cons
 
 std::optional<Network::Send> Network::why_not_now(std::size_t length, const SendWaiter* waiter) {
     if (length < policy_->table().length_min) {
-        ++too_short_;
+        ++counters_.too_short;
         return Send::too_short;
     }
     const bool others_wait = waiter == nullptr && !waiters_.empty();
@@ -376,6 +379,8 @@ Network::Sent Network::dispatch(Node& from, Packet& packet) {
         return {Send::refused, 0, call.error_of(answer),
                 call.words("the policy refused the packet")};
     ++from.counters_.sent;
+    ++counters_.packets_in;
+    counters_.bytes_in += packet.length();
     last_packet_ = registry_.clock().wall();
     return {Send::done};
 }
@@ -384,10 +389,12 @@ Result<void> Network::inject(Node& from, Packet& packet, int depth) {
     constexpr std::size_t kWaitingMax = 4096;
     if (from.state_ != Node::State::connected)
         return fail(ENOTCONN, "only a connected node can be injected for");
-    if (depth < 0 || static_cast<std::uint32_t>(depth) + 1 > registry_.limits().hops)
+    if (depth < 0 || static_cast<std::uint32_t>(depth) + 1 > registry_.limits().hops) {
+        ++counters_.hops_exceeded;
         return fail(ELOOP, "injected more often than max_hops");
+    }
     if (packet.length() < policy_->table().length_min) {
-        ++too_short_;
+        ++counters_.too_short;
         return fail(EINVAL, "shorter than the policy can use");
     }
     if (packet.transient() || injected_.size() >= kWaitingMax)
@@ -444,20 +451,77 @@ void Network::deliver(Node& to, Packet& packet) {
 
 void Network::deliver_all(Packet& packet) {
     for (Node* reader : readers_) deliver(*reader, packet);
+    if (options_.retain > 0) retain(packet);
+}
+
+void Network::retain(const Packet& packet) {
+    forget_retained(options_.retain - 1);
+    if (packet.transient()) return;
+    PacketRef copy;
+    try {
+        do {
+            copy = registry_.packets().allocate(packet.length(), packet.payer(),
+                                                Memory::Purpose::retained);
+            if (!copy && retained_.empty()) return;
+            if (!copy) retained_.pop_front();
+        } while (!copy);
+        std::memcpy(copy->data(), packet.data(), packet.length());
+        copy->from = packet.from;
+        copy->offload = packet.offload;
+        retained_.push_back(std::move(copy));
+    } catch (const std::bad_alloc&) {  // there are fewer then
+    }
+}
+
+void Network::forget_retained(std::size_t but) {
+    while (retained_.size() > but) retained_.pop_front();
+}
+
+void Network::offer_retained(Node& node) {
+    std::size_t number = retained_.size();
+    if (!options_.lossless) number = std::min<std::size_t>(number, options_.msgpoolsize);
+    for (std::size_t next = retained_.size() - number; next < retained_.size(); ++next)
+        node.offer(*retained_[next]);
 }
 
 // ---- back-pressure
 
 void Network::wait(SendWaiter& waiter) {
     waiters_.push_back(waiter);
+    note_blocked();
     watch_for_stall();
     if (has_room()) let_writers_go_on();  // it is memory that lacks
 }
 
 void Network::stop_waiting(SendWaiter& waiter) {
     waiter.ListHook<WaiterTag>::unlink();
+    note_blocked();
     watch_for_stall();
     let_writers_go_on();
+}
+
+void Network::note_blocked() {
+    const bool blocked = !waiters_.empty() || !lacking_memory_.empty();
+    if (blocked == blocked_since_.has_value()) return;
+    const Instant now = registry_.clock().now();
+    if (blocked) {
+        blocked_since_ = now;
+    } else {
+        blocked_ += now - *blocked_since_;
+        blocked_since_.reset();
+    }
+}
+
+Duration Network::blocked() const {
+    return blocked_since_ ? blocked_ + (registry_.clock().now() - *blocked_since_) : blocked_;
+}
+
+std::optional<std::uint32_t> Network::slowest_port() const {
+    const Packet* oldest = backlog_->oldest();
+    if (!options_.lossless || oldest == nullptr) return {};
+    for (const Node* reader : readers_)
+        if (!reader->queue_.empty() && &reader->queue_.front() == oldest) return reader->number_;
+    return {};
 }
 
 void Network::watch_writable(Node& node) {
@@ -485,6 +549,7 @@ void Network::run() {
         waiter.ListHook<WaiterTag>::unlink();
         lacking_memory_.push_back(waiter);
     }
+    note_blocked();
     if (!has_room()) return watch_for_stall();
     stalled_since_.reset();
     List<Node, WritableTag> watchers;
@@ -592,6 +657,10 @@ Result<void> Network::apply(NetworkOptions wanted) {
         if (auto resized = resize(wanted.numnodes); !resized) return resized;
     }
     options_ = std::move(wanted);
+    // What was sent under other rules is not for readers under these.
+    const bool same_rules = options_.policy == before.policy && options_.mtu == before.mtu &&
+                            options_.type == before.type;
+    forget_retained(same_rules ? options_.retain : 0);
     if (options_.eof != before.eof) wake_readers_at_end();
     if (options_.overrun_error && !before.overrun_error)
         for (Node* reader : readers_) reader->schedule_delivery();

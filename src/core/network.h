@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -82,6 +83,18 @@ struct PolicyFiles {
 class Network final : private Work, private Backlog::Owner {
   public:
     enum class State : std::uint8_t { up, shutting_down };
+
+    // Since the network was made; nodes that left included.
+    struct Counters {
+        std::uint64_t packets_in = 0;  // that nodes sent
+        std::uint64_t bytes_in = 0;
+        std::uint64_t packets_out = 0;  // that nodes received: counted once for each of them
+        std::uint64_t bytes_out = 0;
+        std::uint64_t dropped = 0;  // for whom a queue had no room, once for each
+        std::uint64_t truncated = 0;
+        std::uint64_t hops_exceeded = 0;
+        std::uint64_t too_short = 0;  // refused, being shorter than the policy can use
+    };
 
     enum class Send : std::uint8_t {
         done,
@@ -226,12 +239,19 @@ class Network final : private Work, private Backlog::Owner {
     Registry& registry() const { return registry_; }
     WallTime created() const { return created_; }
     WallTime last_packet() const { return last_packet_; }
-    std::uint64_t too_short() const { return too_short_; }  // packets refused for that
+    const Counters& counters() const { return counters_; }
+    // For how long at least one writer was blocked, all such times together.
+    Duration blocked() const;
+    const Backlog& pool() const { return *backlog_; }
+    // Who holds a lossless network up: the port of a reader that has the oldest packet still to
+    // read.
+    std::optional<std::uint32_t> slowest_port() const;
     std::uint64_t policy_stat(std::size_t index) IPN_ON_LOOP;
 
     Ownership directory;
     Ownership port_file;
     Ownership framed_file;
+    Ownership stats_file;
     Ownership ports_directory;
     Ownership policy_directory;
     PolicyFiles policy_files;
@@ -290,7 +310,13 @@ class Network final : private Work, private Backlog::Owner {
     void disconnect(Node& node, Node::State state) IPN_ON_LOOP;
     void update_gate() IPN_ON_LOOP;
     void wake_readers_at_end() IPN_ON_LOOP;
+    // Option retain: keeps a copy of what went to everybody, and gives it to a reader that joins.
+    void retain(const Packet& packet) IPN_ON_LOOP;
+    void forget_retained(std::size_t but);
+    void offer_retained(Node& node) IPN_ON_LOOP;
     void let_writers_go_on();
+    // Keeps account of the time that writers are blocked, after they became some or none.
+    void note_blocked();
     void memory_freed() IPN_ON_LOOP;
     bool anybody_waits() const {
         return !waiters_.empty() || !lacking_memory_.empty() || !writable_watchers_.empty();
@@ -328,14 +354,17 @@ class Network final : private Work, private Backlog::Owner {
         lacking_memory_;  // those who stepped aside; first when there is some
     List<Node, WritableTag> writable_watchers_;
     std::vector<Injected> injected_;
-    int policy_calls_ = 0;  // how many calls into the policy are on the stack
+    std::deque<PacketRef> retained_;  // in no pool; oldest first
+    int policy_calls_ = 0;            // how many calls into the policy are on the stack
 
     Timer stall_timer_;
     std::optional<Instant> stalled_since_;
 
     const WallTime created_;
     WallTime last_packet_;
-    std::uint64_t too_short_ = 0;
+    Counters counters_;
+    Duration blocked_{0};  // until blocked_since_
+    std::optional<Instant> blocked_since_;
 };
 
 }  // namespace ipn::core

@@ -47,7 +47,11 @@ Node::Received Node::receive(std::uint32_t space) {
     const std::uint32_t offset = front_offset_;
     const std::uint32_t rest = prefix_ + front.length() - offset;
     const std::uint32_t length = std::min(space, rest);
-    if (offset == 0) ++counters_.received;
+    if (offset == 0) {
+        ++counters_.received;
+        ++network_->counters_.packets_out;
+        network_->counters_.bytes_out += front.length();
+    }
     last_from_ = front.from;
 
     const bool keep =
@@ -56,7 +60,10 @@ Node::Received Node::receive(std::uint32_t space) {
         front_offset_ += length;
         return {Receive::packet, PacketRef(front), offset, length};
     }
-    if (length < rest) ++counters_.truncated;
+    if (length < rest) {
+        ++counters_.truncated;
+        ++network_->counters_.truncated;
+    }
     front_offset_ = 0;
     return {Receive::packet, pop_front(), offset, length};
 }
@@ -173,7 +180,10 @@ bool Node::can_take(const Packet& packet) const {
 }
 
 void Node::drop(const Packet& packet) {
-    counters_.dropped += reads_frames_of(packet) ? packet.offload.frames(packet.length()) : 1;
+    const std::uint64_t frames =
+        reads_frames_of(packet) ? packet.offload.frames(packet.length()) : 1;
+    counters_.dropped += frames;
+    network_->counters_.dropped += frames;
     queue_.mark_gap();
 }
 

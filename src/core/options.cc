@@ -98,6 +98,7 @@ constexpr std::array kOptions{
                                                 When::any_time),
     choice<&O::overrun_error>("overrun_error", "0, 1", When::any_time),
     choice<&O::short_read>("short_read", "keep, truncate", When::any_time),
+    number<&O::retain, 0, 65535>("retain", "0..65535 packets", When::any_time),
     choice<&O::linktype>("linktype", "ethernet, user0", When::any_time),
     choice<&O::ephemeral>("ephemeral", "0, 1", When::any_time),
 };

@@ -33,6 +33,7 @@ struct NetworkOptions {
     std::uint32_t stall_timeout_ms = 0;
     bool overrun_error = false;
     ShortRead short_read = ShortRead::keep;
+    std::uint32_t retain = 0;
     Linktype linktype = Linktype::user0;
     bool ephemeral = false;
 

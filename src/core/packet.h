@@ -16,6 +16,7 @@
 // Threads: the loop only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -45,10 +46,7 @@ class Packet : public ListHook<BacklogTag> {
     std::uint32_t length() const { return length_; }
     // How long it can be made before it enters a network: at least what was asked for.
     inline std::uint32_t capacity() const;
-    void set_length(std::uint32_t length) {
-        IPN_CHECK(length >= 1 && length <= capacity());
-        length_ = length;
-    }
+    inline void set_length(std::uint32_t length);
     std::byte* headroom() { return data_ - kHeadroom; }
 
     bool transient() const { return pool_ == nullptr; }
@@ -163,6 +161,8 @@ class Backlog {
     static Ptr make(Owner& owner) { return Ptr(new Backlog(owner)); }
 
     std::uint32_t packets() const { return packets_; }
+    std::uint32_t packets_peak() const { return packets_peak_; }
+    std::uint64_t bytes() const { return bytes_; }
     // References that the network's policy keeps.
     std::uint32_t held() const { return held_; }
     const Packet* oldest() const { return live_.empty() ? nullptr : &live_.front(); }
@@ -171,6 +171,8 @@ class Backlog {
         packet.backlog_ = this;
         live_.push_back(packet);
         ++packets_;
+        packets_peak_ = std::max(packets_peak_, packets_);
+        bytes_ += packet.length_;
     }
 
   private:
@@ -182,6 +184,7 @@ class Backlog {
         const bool was_oldest = oldest() == &packet;
         packet.ListHook<BacklogTag>::unlink();
         --packets_;
+        bytes_ -= packet.length_;
         if (owner_ != nullptr)
             owner_->packet_left(was_oldest);
         else if (packets_ == 0)
@@ -194,9 +197,17 @@ class Backlog {
 
     Owner* owner_;
     std::uint32_t packets_ = 0;
+    std::uint32_t packets_peak_ = 0;
     std::uint32_t held_ = 0;
+    std::uint64_t bytes_ = 0;
     List<Packet, BacklogTag> live_;
 };
+
+inline void Packet::set_length(std::uint32_t length) {
+    IPN_CHECK(length >= 1 && length <= capacity());
+    if (backlog_ != nullptr) backlog_->bytes_ += length - std::uint64_t{length_};
+    length_ = length;
+}
 
 inline void Packet::hang_on(PacketRef frames) {
     IPN_CHECK(next_frame_ == nullptr);

@@ -11,6 +11,7 @@
 #include "fs/filesystem.h"
 #include "fs/framed_port.h"
 #include "fs/packet_port.h"
+#include "fs/statistics_text.h"
 #include "ipn/ipn.h"
 
 namespace ipn::fs {
@@ -41,9 +42,16 @@ Role role_of(int flags) {
     }
 }
 
+// A text that stays as it was when the file was opened, charged to the opener.
 class TextFile final : public OpenFile {
   public:
-    explicit TextFile(std::string text) : text_(std::move(text)) {}
+    TextFile(std::string text, core::Memory& memory, core::AccountRef payer)
+        : text_(std::move(text)), memory_(memory), payer_(std::move(payer)) {}
+    ~TextFile() override { memory_.refund(*payer_, text_.size(), kPurpose); }
+    TextFile(const TextFile&) = delete;
+    TextFile& operator=(const TextFile&) = delete;
+
+    static constexpr auto kPurpose = core::Memory::Purpose::waiting;
 
     void read(ReadRequest read) override {
         const auto start = std::min<std::uint64_t>(read.offset, text_.size());
@@ -58,6 +66,8 @@ class TextFile final : public OpenFile {
 
   private:
     const std::string text_;
+    core::Memory& memory_;
+    const core::AccountRef payer_;
 };
 
 fuse_entry_out to_wire(const fuse_entry_param& entry) {
@@ -98,6 +108,11 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
             return open_view(std::move(request), place, flags);
         case Kind::version:
             return open_text(std::move(request), place, flags, version_);
+        case Kind::metrics:
+            return open_text(std::move(request), place, flags, metrics_text(registry_));
+        case Kind::stats:
+            if (place.network->state() != Network::State::up) break;
+            return open_text(std::move(request), place, flags, stats_text(*place.network));
         case Kind::gone:
         case Kind::root:
         case Kind::mount:
@@ -148,7 +163,12 @@ void Filesystem::open_port(Request request, fuse_ino_t node, const Place& place,
 void Filesystem::open_text(Request request, const Place& place, int flags, std::string text) {
     if ((flags & O_ACCMODE) != O_RDONLY)
         return refuse(request, place, {EPERM, "this file is only read"});
-    const std::uint64_t handle = files_.insert(std::make_unique<TextFile>(std::move(text)));
+    core::Memory& memory = registry_.memory();
+    core::AccountRef payer = memory.account(request.caller().uid);
+    if (!memory.charge(*payer, text.size(), TextFile::kPurpose))
+        return refuse(request, place, {ENOMEM, "max_memory: too many texts are open already"});
+    const std::uint64_t handle =
+        files_.insert(std::make_unique<TextFile>(std::move(text), memory, std::move(payer)));
     if (!request.opened(open_out(handle, FOPEN_DIRECT_IO | FOPEN_NOFLUSH))) files_.erase(handle);
 }
 

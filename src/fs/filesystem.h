@@ -176,6 +176,7 @@ class Filesystem {
     core::Ownership root_;
     core::Ownership mount_;
     core::Ownership version_file_;
+    core::Ownership metrics_file_;
     core::Ownership policies_directory_;
     core::Ownership policy_link_;
     const core::Credentials daemon_;

@@ -17,6 +17,7 @@ enum class Space : std::uint64_t {
     policy = 4,
     views = 5,
     of_policy = 6,
+    stats = 7,
 };
 
 constexpr unsigned kSpaceShift = Slots<int>::kHandleBits;
@@ -26,6 +27,7 @@ constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
 constexpr std::uint64_t kMount = 2;
 constexpr std::uint64_t kVersion = 3;
 constexpr std::uint64_t kPolicies = 4;
+constexpr std::uint64_t kMetrics = 5;
 
 // What a network has because of the policy that it is bound to: which network, which binding of it,
 // and which of the policy's files; the last one stands for the directory of endpoints.
@@ -71,6 +73,7 @@ Place Inodes::find(std::uint64_t id) const {
             if (rest == kMount) return {.kind = Place::Kind::mount};
             if (rest == kVersion) return {.kind = Place::Kind::version};
             if (rest == kPolicies) return {.kind = Place::Kind::policies};
+            if (rest == kMetrics) return {.kind = Place::Kind::metrics};
             return {};
         case Space::policy: {
             const auto serial = static_cast<std::uint32_t>(rest);
@@ -83,6 +86,8 @@ Place Inodes::find(std::uint64_t id) const {
             return in_network(Place::Kind::ports, rest);
         case Space::views:
             return in_network(Place::Kind::views, rest);
+        case Space::stats:
+            return in_network(Place::Kind::stats, rest);
         case Space::of_policy:
             return find_of_policy(rest);
         case Space::fresh:
@@ -127,6 +132,8 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::fixed, kVersion);
         case Place::Kind::policies:
             return node_id(Space::fixed, kPolicies);
+        case Place::Kind::metrics:
+            return node_id(Space::fixed, kMetrics);
         case Place::Kind::policy:
             return node_id(Space::policy, place.number);
         case Place::Kind::network:
@@ -135,6 +142,8 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::ports, place.network->id());
         case Place::Kind::views:
             return node_id(Space::views, place.network->id());
+        case Place::Kind::stats:
+            return node_id(Space::stats, place.network->id());
         case Place::Kind::view:
             return node_id(Space::of_policy, OfPolicy::rest(*place.network, place.number));
         case Place::Kind::endpoints:
@@ -199,6 +208,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return kVersion;
         case Place::Kind::policies:
             return kPolicies;
+        case Place::Kind::metrics:
+            return kMetrics;
         case Place::Kind::policy:
             return kPolicyRange + place.number;
         case Place::Kind::network:
@@ -213,6 +224,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return range + 4;
         case Place::Kind::endpoints:
             return range + 5;
+        case Place::Kind::stats:
+            return range + 6;
         case Place::Kind::view:
             return range + kViews + place.number;
         case Place::Kind::numbered:

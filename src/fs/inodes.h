@@ -30,12 +30,14 @@ struct Place {
         root,
         mount,      // .ipnfs
         version,    // .ipnfs/version
+        metrics,    // .ipnfs/metrics
         policies,   // .ipnfs/policies/
         policy,     // .ipnfs/policies/NAME
         network,    // a network's directory
         ports,      // its ports/
         port,       // its port
         framed,     // its framed
+        stats,      // its stats
         numbered,   // ports/N
         views,      // its policy/
         view,       // policy/NAME

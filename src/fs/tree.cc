@@ -32,10 +32,12 @@ namespace {
 
 constexpr std::string_view kMountName = ".ipnfs";
 constexpr std::string_view kVersionName = "version";
+constexpr std::string_view kMetricsName = "metrics";
 constexpr std::string_view kPoliciesName = "policies";
 constexpr std::string_view kPortName = "port";
 constexpr std::string_view kFramedName = "framed";
 constexpr std::string_view kPortsName = "ports";
+constexpr std::string_view kStatsName = "stats";
 constexpr std::string_view kViewsName = "policy";
 
 const Error kTooManyChanged{ENOSPC, "the permissions of too many names here were changed"};
@@ -71,6 +73,7 @@ Filesystem::Filesystem(core::Registry& registry, core::Commit& commit, Ownership
       root_(root),
       mount_{0755, daemon.uid, daemon.gid},
       version_file_{0444, daemon.uid, daemon.gid},
+      metrics_file_(version_file_),
       policies_directory_(mount_),
       policy_link_{0777, daemon.uid, daemon.gid},
       daemon_(daemon),
@@ -92,6 +95,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::mount:
             if (name == kVersionName) return {.kind = Kind::version};
             if (name == kPoliciesName) return {.kind = Kind::policies};
+            if (name == kMetricsName) return {.kind = Kind::metrics};
             return {};
         case Kind::policies:
             if (const core::Policy* policy = registry_.policies().find(name))
@@ -102,6 +106,8 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             if (name == kFramedName) return {.kind = Kind::framed, .network = parent.network};
             if (name == kPortsName) return {.kind = Kind::ports, .network = parent.network};
             if (name == kViewsName) return {.kind = Kind::views, .network = parent.network};
+            if (name == kStatsName && parent.network->state() == Network::State::up)
+                return {.kind = Kind::stats, .network = parent.network};
             return endpoints_named(*parent.network, name);
         case Kind::views:
             return view_named(*parent.network, name);
@@ -118,9 +124,11 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         }
         case Kind::gone:
         case Kind::version:
+        case Kind::metrics:
         case Kind::policy:
         case Kind::port:
         case Kind::framed:
+        case Kind::stats:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:
@@ -139,6 +147,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &mount_;
         case Kind::version:
             return &version_file_;
+        case Kind::metrics:
+            return &metrics_file_;
         case Kind::policies:
             return &policies_directory_;
         case Kind::policy:
@@ -151,6 +161,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->port_file;
         case Kind::framed:
             return &place.network->framed_file;
+        case Kind::stats:
+            return &place.network->stats_file;
         case Kind::views:
             return &place.network->policy_directory;
         case Kind::view:
@@ -449,6 +461,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::mount:
             add(kPoliciesName, S_IFDIR);
             add(kVersionName, S_IFREG);
+            add(kMetricsName, S_IFREG);
             break;
         case Kind::policies:
             registry_.policies().for_each(
@@ -459,6 +472,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kFramedName, S_IFCHR);
             add(kPortsName, S_IFDIR);
             add(kViewsName, S_IFDIR);
+            if (place.network->state() == Network::State::up) add(kStatsName, S_IFREG);
             if (has_endpoints(place)) add(place.network->policy().endpoints()->directory, S_IFDIR);
             break;
         case Kind::views:
@@ -475,9 +489,11 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             break;
         case Kind::gone:
         case Kind::version:
+        case Kind::metrics:
         case Kind::policy:
         case Kind::port:
         case Kind::framed:
+        case Kind::stats:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:

@@ -37,6 +37,7 @@ OPTIONS = [
     "stall_timeout_ms",
     "overrun_error",
     "short_read",
+    "retain",
     "linktype",
     "ephemeral",
 ]

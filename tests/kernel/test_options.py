@@ -25,6 +25,7 @@ OPTIONS = {
     "stall_timeout_ms": ("0", ["1", "4000000000"], ["99999999999"]),
     "overrun_error": ("0", ["1"], ["2", "yes"]),
     "short_read": ("keep", ["truncate"], ["lose"]),
+    "retain": ("0", ["1", "65535"], ["-1", "65536", "all"]),
     "linktype": ("user0", ["ethernet"], ["wifi", "user1"]),
     "ephemeral": ("0", ["1"], ["2", "yes"]),
 }

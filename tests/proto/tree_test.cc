@@ -165,8 +165,8 @@ TEST_F(TreeTest, ListingsNameWhatIsThere) {
     reader();
     call(ask::mknod(ports_node(), "7"));
     EXPECT_EQ(list(ask::kRoot), (Names{".", "..", ".ipnfs", "lab"}));
-    EXPECT_EQ(list(mount.node(".ipnfs")), (Names{".", "..", "policies", "version"}));
-    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "ports", "policy"}));
+    EXPECT_EQ(list(mount.node(".ipnfs")), (Names{".", "..", "policies", "version", "metrics"}));
+    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "ports", "policy", "stats"}));
     EXPECT_EQ(list(ports_node()), (Names{".", "..", "0", "7"}));
 }
 
@@ -184,7 +184,7 @@ TEST_F(TreeTest, AListingIsOfTheMomentOfItsOpening) {
 TEST_F(TreeTest, PortsAreListedAsDevicesSoThatNobodyOpensThem) {
     const std::uint64_t handle = call(ask::opendir(lab_node())).as<fuse_open_out>().fh;
     const auto listed = entries(call(ask::readdir(lab_node(), handle, 0, 4096)));
-    ASSERT_EQ(listed.size(), 6U);
+    ASSERT_EQ(listed.size(), 7U);
     for (const std::size_t port : {2U, 3U})
         EXPECT_EQ(listed[port].type, static_cast<std::uint32_t>(S_IFCHR >> 12));
     for (const char* path : {"lab/port", "lab/framed"})

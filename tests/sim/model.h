@@ -3,7 +3,8 @@
 // It shares no code with the core. It keeps a copy of every packet in a std::deque for every
 // reader, counts by looking at everything, and knows nothing of wake-ups, references or time-outs
 // that are armed: it says what is so now. Errors are errno values, 0 for success. Time is in
-// milliseconds. Not done: policies other than broadcast, files, permissions.
+// milliseconds. Not done: policies other than broadcast, retained
+// packets, files, permissions.
 #pragma once
 
 #include <cstddef>

@@ -144,11 +144,11 @@ TEST_F(PolicyHostTest, PacketsThatAreTooShortNeverReachIt) {
     policy.calls.clear();
     EXPECT_EQ(from.write("1"), Send::too_short);
     EXPECT_THAT(policy.calls, IsEmpty());
-    EXPECT_EQ(lab().too_short(), 1U);
+    EXPECT_EQ(lab().counters().too_short, 1U);
     EXPECT_EQ(from.counters().sent, 0U);
     EXPECT_EQ(from.write("22"), Send::done);
     EXPECT_EQ(to.read(), "22");
-    EXPECT_EQ(lab().too_short(), 1U);
+    EXPECT_EQ(lab().counters().too_short, 1U);
 }
 
 TEST_F(PolicyHostTest, PacketsThatAreTooShortCannotBeInjectedEither) {
@@ -158,7 +158,7 @@ TEST_F(PolicyHostTest, PacketsThatAreTooShortCannotBeInjectedEither) {
         EXPECT_EQ(policy.host.inject(port_of(from), made, 0), -EINVAL);
         policy.host.put(made);
     });
-    EXPECT_EQ(lab().too_short(), 1U);
+    EXPECT_EQ(lab().counters().too_short, 1U);
 }
 
 TEST_F(PolicyHostTest, OfAStreamTheLastPieceMayBeTooShort) {
