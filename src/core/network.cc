@@ -206,14 +206,18 @@ void Network::dismiss(Node& node, Role role) {
 }
 
 void Network::narrow(Node& node, Role role) {
-    const auto given_up =
-        static_cast<Role>(static_cast<unsigned>(node.role_) & ~static_cast<unsigned>(role));
+    const Role given_up = without(node.role_, role);
     if (node.state_ == Node::State::connected) dismiss(node, given_up);
     node.role_ = role;
     if (reads(given_up)) {
         node.queue_.clear();
         node.front_offset_ = 0;
     }
+    const auto narrowed = policy_->table().narrowed;
+    if (node.state_ != Node::State::connected || narrowed == nullptr || given_up == Role::none)
+        return;
+    const PolicyCall call(*this);
+    narrowed(handle(node));
 }
 
 // Option minreaders: writers wait until that many readers were connected at once, and then no more

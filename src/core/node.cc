@@ -78,28 +78,30 @@ std::uint32_t Node::follows() const {
 Node::Readiness Node::readiness() const {
     const bool urgent = oob_ != nullptr && !oob_->empty();
     if (state_ == State::cut || out_of_memory_) return {.hung_up = true, .failed = true};
-    if (state_ == State::ended || hung_up_) {
+    if (state_ == State::ended) {
         return {
             .urgent = urgent, .readable = reads(role_), .writable = writes(role_), .hung_up = true};
     }
 
-    // What the node gave up is "ready" as well: reading gives end of file at once, writing an
-    // error.
+    // What the node or the other end gave up is "ready" as well: reading gives end of file at once,
+    // writing an error.
     const bool gave_up_reading = reads(joined_role_) && !reads(role_);
     const bool gave_up_writing = writes(joined_role_) && !writes(role_);
     const bool end = reads(role_) && queue_.empty() && at_end_of_file();
+    const bool may_come_back = !reads(hung_up_);  // a later writer
     const bool gap = queue_.gap_at_front() && network_->options().overrun_error;
     const bool something = reads(role_) && (!queue_.empty() || gap || end);
     return {
         .urgent = urgent,
         .readable = something || gave_up_reading,
-        .writable = gave_up_writing || (writes(role_) && !network_->would_block(*this)),
-        .hung_up = end || role_ == Role::none,
+        .writable = gave_up_writing ||
+                    (writes(role_) && (writes(hung_up_) || !network_->would_block(*this))),
+        .hung_up = (end && may_come_back) || without(role_, hung_up_) == Role::none,
     };
 }
 
 bool Node::at_end_of_file() const {
-    if (state_ == State::ended || hung_up_ || !reads(role_)) return true;
+    if (state_ == State::ended || reads(hung_up_) || !reads(role_)) return true;
     if (network_->options().eof != EndOfFile::last_writer) return false;
     const std::uint32_t itself = writes(role_) ? 1 : 0;
     const bool saw_another =
@@ -108,8 +110,7 @@ bool Node::at_end_of_file() const {
 }
 
 Result<void> Node::narrow(Role role) {
-    const auto added = static_cast<unsigned>(role) & ~static_cast<unsigned>(role_);
-    if (added != 0) {
+    if (without(role, role_) != Role::none) {
         return fail(EPERM, std::string("a role can only be narrowed, and this node is ") +
                                to_string(role_) + " already");
     }
@@ -118,8 +119,9 @@ Result<void> Node::narrow(Role role) {
     return {};
 }
 
-void Node::hang_up() {
-    if (state_ != State::connected || std::exchange(hung_up_, true)) return;
+void Node::hang_up(Role parts) {
+    if (state_ != State::connected || without(parts, hung_up_) == Role::none) return;
+    hung_up_ = hung_up_ | parts;
     state_changed_ = true;
     network_->registry().work().add(*this);
 }
@@ -158,7 +160,7 @@ Result<void> Node::set_description(std::string_view text) {
 }
 
 void Node::offer(Packet& packet) {
-    if (state_ != State::connected || !reads(role_) || out_of_memory_ || hung_up_) return;
+    if (state_ != State::connected || !reads(without(role_, hung_up_)) || out_of_memory_) return;
     if (!can_take(packet)) {
         drop(packet);
     } else if (!make_readable(packet) || !queue_.push(packet)) {

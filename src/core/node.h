@@ -49,6 +49,13 @@ constexpr bool reads(Role role) {
 constexpr bool writes(Role role) {
     return (static_cast<unsigned>(role) & 2u) != 0;
 }
+constexpr Role operator|(Role a, Role b) {
+    return static_cast<Role>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+// `role` without these parts of it.
+constexpr Role without(Role role, Role parts) {
+    return static_cast<Role>(static_cast<unsigned>(role) & ~static_cast<unsigned>(parts));
+}
 const char* to_string(Role role);
 
 enum class NodeKind : std::uint8_t { file };
@@ -69,7 +76,7 @@ class Endpoint {
     virtual void deliver() = 0;
     // A send that did not go through may now. Only after Network::watch_writable().
     virtual void writable() = 0;
-    // The node was ended, cut, narrowed or hung up: whoever waits must try again now.
+    // The node was ended, cut, narrowed or hung up (in part): whoever waits must try again now.
     virtual void state_changed() = 0;
 
   protected:
@@ -130,13 +137,14 @@ class Node final : private Work, public ListHook<WritableTag> {
     // Gives parts of the role up: shutdown(2). EPERM if `role` is not a part of what is left.
     Result<void> narrow(Role role) IPN_ON_LOOP;
 
-    // The other end has gone for good: what is queued can still be read, then end of file. A policy
-    // may say so in the middle of a dispatch; the endpoint is told later.
-    void hang_up() IPN_ON_LOOP;
+    // Nobody is at the other end any more to do the other half of `parts` of the role. reader: what
+    // is queued can still be read, then end of file; writer: sending fails. A policy may say so in
+    // the middle of a dispatch; the endpoint is told later.
+    void hang_up(Role parts) IPN_ON_LOOP;
     bool can_send() const {
-        return state_ == State::connected && writes(role_) && !hung_up_ && !out_of_memory_;
+        return state_ == State::connected && writes(role_) && !writes(hung_up_) && !out_of_memory_;
     }
-    bool hung_up() const { return hung_up_; }
+    Role hung_up() const { return hung_up_; }
 
     // ---- out-of-band messages
 
@@ -219,7 +227,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     bool accepts_offloads_ = false;
     bool delivery_expected_ = false;
     bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
-    bool hung_up_ = false;
+    Role hung_up_ = Role::none;   // what the other end no longer is there for
     bool state_changed_ = false;  // the endpoint is to be told
     std::uint64_t writer_joins_at_join_ = 0;
     std::unique_ptr<OobQueue> oob_;

@@ -152,7 +152,11 @@ void hold_writers(ipn_net* net, int held) {
 }
 void hang_up(ipn_port* port) {
     const AssumeLoop here;
-    node_of(port).hang_up();
+    node_of(port).hang_up(Role::both);
+}
+void hang_up_role(ipn_port* port, std::uint32_t roles) {
+    const AssumeLoop here;
+    node_of(port).hang_up(static_cast<Role>(roles & (IPN_ROLE_READER | IPN_ROLE_WRITER)));
 }
 void set_peer(ipn_port* port, ipn_credentials peer) {
     node_of(port).peer = Credentials{peer.uid, peer.gid, peer.pid};
@@ -247,6 +251,7 @@ constexpr ipn_host kHost{
     .hang_up = hang_up,
     .set_peer = set_peer,
     .print = print,
+    .hang_up_role = hang_up_role,
 };
 
 }  // namespace

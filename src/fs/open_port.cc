@@ -237,9 +237,10 @@ OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
             return {sent.taken, ENOMEM, "max_memory is too small for a packet of that size"};
         case Send::closed:
             return {sent.taken, EPIPE,
-                    node_.state() == Node::State::ended ? "the network was ended"
-                    : node_.hung_up()                   ? "the other end has gone"
-                                      : "this node gave up sending (user.ipn.role)"};
+                    node_.state() == Node::State::ended   ? "the network was ended"
+                    : node_.hung_up() == core::Role::both ? "the other end has gone"
+                    : writes(node_.hung_up())             ? "the other end does not read"
+                                              : "this node gave up sending (user.ipn.role)"};
         case Send::reset:
             return {sent.taken, ECONNRESET, kDisconnected};
         case Send::refused:

@@ -8,6 +8,8 @@ import contextlib
 import errno
 import functools
 import os
+import pathlib
+import re
 import select
 import signal
 import struct
@@ -19,6 +21,8 @@ import time
 import pytest
 
 from ipnfs_syscalls import signal_thread
+
+SOURCE = pathlib.Path(__file__).parents[2]
 
 # For Children.shell: writes numbers, each by a write(2) of its own.
 COUNT_UP = 'for ((n = first; n <= last; n++)); do echo "$n"; done'
@@ -66,6 +70,19 @@ def run(*argv, timeout=60, **options):
     )
     assert result.returncode == 0, f"{argv} gave {result.returncode}: {result.stderr}"
     return result.stdout
+
+
+def literals_of(page, section):
+    """The literal displays of a section of a manual page."""
+    text = re.search(rf"^\.S[hs] {section}\n(.*?)(?=^\.S[hs] |\Z)", page.read_text("utf-8"), re.M | re.S)
+    return re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", text.group(1), re.M | re.S)
+
+
+def example_of(page, section):
+    """The first literal display of a section: what is typed behind `$ `, and what is shown."""
+    lines = literals_of(page, section)[0].splitlines(keepends=True)
+    typed = "".join(line[2:] for line in lines if line.startswith("$ "))
+    return typed, "".join(line for line in lines if not line.startswith("$ "))
 
 
 class Node:

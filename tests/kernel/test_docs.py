@@ -82,7 +82,9 @@ def test_readme_mentions_only_mount_options_that_exist(mount_options):
 
 
 @pytest.mark.parametrize(
-    "page", sorted((SOURCE / "man").glob("*.[1-9]")), ids=lambda page: page.name
+    "page",
+    [*sorted(SOURCE.glob("man/*.[1-9]")), *sorted(SOURCE.glob("policies/*/*.[1-9]"))],
+    ids=lambda page: page.name,
 )
 def test_page_is_well_formed(page):
     """By mandoc, where it is installed."""

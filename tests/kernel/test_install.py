@@ -61,7 +61,7 @@ def test_program_and_headers(installed):
 
 
 def test_manual_pages(installed):
-    for page in (SOURCE / "man").glob("*.[1-9]"):
+    for page in [*SOURCE.glob("man/*.[1-9]"), *SOURCE.glob("policies/*/*.[1-9]")]:
         section = page.suffix[1:]
         assert f"/share/man/man{section}/{page.name}" in installed.one(f"/{page.name}")
 

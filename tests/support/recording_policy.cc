@@ -60,6 +60,10 @@ void delport(ipn_port* port) {
     note("delport", port);
 }
 
+void narrowed(ipn_port* port) {
+    note("narrowed", port, number_of(port) + " " + std::to_string(current->host.role(port)));
+}
+
 int handlemsg(ipn_port* from, ipn_msg* msg, int depth) {
     const ipn_host& host = current->host;
     const std::string words(reinterpret_cast<const char*>(host.data(msg)), host.length(msg));
@@ -192,6 +196,7 @@ constexpr ipn_policy kFullTable{
     .stats_count = kStats.size(),
     .ioctl = ioctl,
     .endpoints = &kRooms,
+    .narrowed = narrowed,
 };
 
 constexpr ipn_policy kTable{

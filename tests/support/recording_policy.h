@@ -34,7 +34,7 @@ class RecordingPolicy {
     //   rank    of a port, for managers
     //   serial  of a port, read only: its number
     // Views `calls` (what was recorded) and `broken`; statistic `handled`; endpoints in `rooms/`:
-    // names of lower-case letters.
+    // names of lower-case letters; ports that give a part of their role up are recorded.
     static const ipn_policy& full_table();
 
     const ipn_host& host;

@@ -550,6 +550,59 @@ TEST_F(PolicyHostTest, HangingUpEndsABlockedWrite) {
     EXPECT_EQ(other.read(), "11");
 }
 
+TEST_F(PolicyHostTest, HangsUpInPart) {
+    TestEndpoint &end = both(), &other = both();
+    other.write("pending");
+    inside([&] { policy.host.hang_up_role(port_of(end), IPN_ROLE_READER); });
+    EXPECT_EQ(end.read(), "pending");
+    EXPECT_EQ(end.read(), kEndOfFile);
+    EXPECT_TRUE(end.poll().readable);
+    EXPECT_FALSE(end.poll().hung_up);
+    other.write("late");
+    EXPECT_EQ(end.read(), kEndOfFile);
+    EXPECT_EQ(end.write("xx"), Send::done);
+    inside([&] { policy.host.hang_up_role(port_of(end), IPN_ROLE_WRITER); });
+    EXPECT_EQ(end.write("xx"), Send::closed);
+    EXPECT_TRUE(end.poll().hung_up) << "both parts are all of it";
+}
+
+TEST_F(PolicyHostTest, HangingUpInPartEndsABlockedWrite) {
+    set("msgpoolsize", "1");
+    TestEndpoint &end = both(), &other = both();
+    end.write("11");
+    const Write& blocked = end.start_write("22");
+    EXPECT_FALSE(end.poll().writable);
+    inside([&] { policy.host.hang_up_role(port_of(end), IPN_ROLE_WRITER); });
+    world.run_work();
+    EXPECT_EQ(blocked.outcome, Send::closed);
+    EXPECT_TRUE(end.poll().writable) << "a write fails at once";
+    EXPECT_EQ(other.read(), "11");
+}
+
+TEST_F(PolicyHostTest, RolesThatThereAreNotAreNothingToHangUp) {
+    TestEndpoint& end = both();
+    inside([&] {
+        policy.host.hang_up_role(port_of(end), 0);
+        policy.host.hang_up_role(port_of(end), 4);
+    });
+    world.run_work();
+    EXPECT_EQ(end.state_changes, 0);
+    EXPECT_EQ(end.read(), kNothing);
+}
+
+TEST_F(PolicyHostTest, HearsOfRolesThatAreGivenUp) {
+    TestEndpoint& end = both();
+    policy.calls.clear();
+    ASSERT_TRUE(end.narrow(Role::both));
+    EXPECT_THAT(policy.calls, IsEmpty()) << "nothing was given up";
+    ASSERT_TRUE(end.narrow(Role::reader));
+    EXPECT_THAT(policy.take_calls(), ElementsAre("narrowed 0 1"));
+    world.cut(end);
+    policy.calls.clear();
+    ASSERT_TRUE(end.narrow(Role::none));
+    EXPECT_THAT(policy.calls, IsEmpty()) << "it has left";
+}
+
 TEST_F(PolicyHostTest, NamesTheOtherEnd) {
     TestEndpoint& end = both();
     EXPECT_FALSE(end.node().peer);

@@ -135,6 +135,11 @@ struct ipn_host {
 
     /* Adds to what a view or a list shows. */
     void (*print)(struct ipn_text* text, const char* bytes, size_t length);
+
+    /* hang_up() in part. IPN_ROLE_READER: nobody writes to this port any more, and reads give what
+     * is pending and then end of file; IPN_ROLE_WRITER: nobody reads what it writes, and writes
+     * give EPIPE. Once both are said, it is hang_up(). */
+    void (*hang_up_role)(struct ipn_port* port, uint32_t roles);
 };
 
 /* An option of a policy, `user.ipn.POLICY.NAME`. */
@@ -259,6 +264,9 @@ struct ipn_policy {
     const struct ipn_endpoints* endpoints;
     /* With hooks, handlemsg may be NULL: then no network is bound to it. */
     const struct ipn_hooks* hooks;
+
+    /* The port gave a part of its role up, for good: shutdown(2), as `user.ipn.role`. */
+    void (*narrowed)(struct ipn_port* port);
 };
 
 /* What a module exports: its table, or NULL if it cannot work here. */
