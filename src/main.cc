@@ -218,7 +218,9 @@ class Daemon {
     }
 
     void end() {
+        const ipn::core::AssumeLoop here;
         end_networks(registry_);
+        filesystem_.end_events();
         while (!registry_.work().empty()) registry_.work().run_one();
         finish_registrations();
         session_.unmount();

@@ -77,6 +77,13 @@ class List {
         return nullptr;
     }
 
+    // For every element; the function must not change the list.
+    template <typename Function>
+    void for_each(Function function) const {
+        for (Hook* hook = head_.next_; hook != &head_; hook = hook->next_)
+            function(static_cast<T&>(*hook));
+    }
+
     // Moves every element of `other` behind this list's.
     void take_all(List& other) {
         while (!other.empty()) push_back(other.pop_front());

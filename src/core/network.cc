@@ -12,9 +12,13 @@
 namespace ipn::core {
 namespace {
 
+std::size_t place_of(const Option& option) {
+    return static_cast<std::size_t>(&option - options().data());
+}
+
 // Which bit of Network::set_options_ is this option's.
 std::uint32_t option_bit(const Option& option) {
-    const auto place = static_cast<std::size_t>(&option - options().data());
+    const std::size_t place = place_of(option);
     IPN_CHECK(place < 32);
     return std::uint32_t{1} << place;
 }
@@ -34,6 +38,7 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
       port_file{directory.mode & 0666, directory.uid, directory.gid},
       framed_file(port_file),
       stats_file{directory.mode & 0444, directory.uid, directory.gid},
+      oob_file{directory.mode & 0444, directory.uid, directory.gid},
       ports_directory(directory),
       policy_directory(directory),
       registry_(registry),
@@ -47,8 +52,8 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
                        const AssumeLoop here;
                        stall_timer_expired();
                    }),
-      created_(registry.clock().wall()),
-      last_packet_(created_) {}
+      created_{0, registry.clock().wall()},
+      last_packet_(created_.time) {}
 
 Network::~Network() {
     const AssumeLoop here;
@@ -100,6 +105,8 @@ Result<void> Network::join(Node& node, const JoinRequest& request) {
         const PolicyCall call(*this);
         postnewport(handle(node));
     }
+    node.connected_ =
+        registry_.tell({.kind = Event::Kind::connect, .network = this, .node = &node});
     offer_retained(node);
     return {};
 }
@@ -128,7 +135,7 @@ void Network::left(Node& node) {
     delport(handle(node));
 }
 
-void Network::disconnect(Node& node, Node::State state) {
+void Network::disconnect(Node& node, Node::State state, Event::Reason reason) {
     if (const auto predelport = policy_->table().predelport) {
         const PolicyCall call(*this);
         predelport(handle(node));
@@ -143,11 +150,14 @@ void Network::disconnect(Node& node, Node::State state) {
     left(node);
     reset_port(node.number_);
     if (state == Node::State::cut) node.clear();
+    registry_.tell(
+        {.kind = Event::Kind::disconnect, .network = this, .node = &node, .reason = reason});
 }
 
 void Network::leave(Node& node) {
     IPN_CHECK(node.network_ == this);
-    if (node.state_ == Node::State::connected) disconnect(node, Node::State::cut);
+    if (node.state_ == Node::State::connected)
+        disconnect(node, Node::State::cut, Event::Reason::none);
     node.clear();
     node.ListHook<WorkTag>::unlink();
     node.network_ = nullptr;
@@ -158,9 +168,9 @@ void Network::leave(Node& node) {
     if (last) registry_.destroy(*this);
 }
 
-void Network::cut(Node& node) {
+void Network::cut(Node& node, Event::Reason reason) {
     if (node.state_ != Node::State::connected) return;
-    disconnect(node, Node::State::cut);
+    disconnect(node, Node::State::cut, reason);
     node.endpoint_.state_changed();
 }
 
@@ -170,13 +180,15 @@ void Network::shut_down() {
     ++attached_;  // whoever leaves meanwhile must not destroy the network under us
     registry_.policies().observers().shutting_down(*this);
     forget_retained(0);
+    shut_down_ = registry_.tell({.kind = Event::Kind::shutdown, .network = this});
     for (std::size_t number = 0; number < ports_.size(); ++number) {
         Node* node = ports_[number];
         if (node == nullptr) continue;
-        disconnect(*node, Node::State::ended);
+        disconnect(*node, Node::State::ended, Event::Reason::shutdown);
         node->endpoint_.state_changed();
     }
     IPN_CHECK(nodes_ == 0 && waiters_.empty() && lacking_memory_.empty());
+    while (!watchers_.empty()) watchers_.pop_front().ended();
     if (--attached_ == 0) registry_.destroy(*this);
 }
 
@@ -189,6 +201,7 @@ void Network::enlist(Node& node, Role role) {
         ++writers_;
         ++writer_joins_;
     }
+    if (role != Role::none) tell_watchers();
     update_gate();
 }
 
@@ -202,7 +215,15 @@ void Network::dismiss(Node& node, Role role) {
         --writers_;
         wake_readers_at_end();
     }
+    if (role != Role::none) tell_watchers();
     update_gate();
+}
+
+void Network::tell_watchers() {
+    watchers_.for_each([](OobWatcher& watcher) {
+        const AssumeLoop here;
+        watcher.counted();
+    });
 }
 
 void Network::narrow(Node& node, Role role) {
@@ -213,11 +234,16 @@ void Network::narrow(Node& node, Role role) {
         node.queue_.clear();
         node.front_offset_ = 0;
     }
-    const auto narrowed = policy_->table().narrowed;
-    if (node.state_ != Node::State::connected || narrowed == nullptr || given_up == Role::none)
-        return;
-    const PolicyCall call(*this);
-    narrowed(handle(node));
+    if (node.state_ != Node::State::connected || given_up == Role::none) return;
+    if (const auto narrowed = policy_->table().narrowed) {
+        const PolicyCall call(*this);
+        narrowed(handle(node));
+    }
+    registry_.tell({.kind = Event::Kind::option,
+                    .network = this,
+                    .node = &node,
+                    .option = "role",
+                    .value = to_string(role)});
 }
 
 // Option minreaders: writers wait until that many readers were connected at once, and then no more
@@ -588,7 +614,8 @@ void Network::stall_timer_expired() {
     for (Node* reader : readers_)
         if (!reader->queue_.empty() && &reader->queue_.front() == oldest) stalled.push_back(reader);
     watch_for_stall();
-    for (Node* reader : stalled) cut(*reader);  // the last to leave may destroy the network
+    // The last to leave may destroy the network.
+    for (Node* reader : stalled) cut(*reader, Event::Reason::stalled);
 }
 
 // ---- options
@@ -654,6 +681,8 @@ void Network::put_back(const Replaced& replaced) {
 
 Result<void> Network::apply(NetworkOptions wanted) {
     const NetworkOptions before = options_;
+    const std::vector<OptionChange> changes = changes_to(wanted);
+    option_changes_.resize(core::options().size());
     if (wanted.policy != options_.policy) {
         if (auto bound = bind(wanted); !bound) return bound;
         registry_.policies().observers().bound(*this);
@@ -672,7 +701,53 @@ Result<void> Network::apply(NetworkOptions wanted) {
     update_gate();
     if (options_.stall_timeout_ms != before.stall_timeout_ms) stall_timer_.disarm();
     watch_for_stall();
+    tell_changes(changes);
     return {};
+}
+
+std::vector<Network::OptionChange> Network::changes_to(const NetworkOptions& wanted) const {
+    std::vector<OptionChange> changes;
+    for (const Option& option : core::options())
+        if (std::string value = option.show(wanted); value != option.show(options_))
+            changes.push_back({&option, std::move(value)});
+    return changes;
+}
+
+void Network::tell_changes(const std::vector<OptionChange>& changes) {
+    for (const auto& [option, value] : changes) {
+        if (option->name == "policy")
+            registry_.tell({.kind = Event::Kind::policy, .network = this, .policy = value});
+        else
+            option_changes_[place_of(*option)] = registry_.tell({.kind = Event::Kind::option,
+                                                                 .network = this,
+                                                                 .option = option->name,
+                                                                 .value = value});
+    }
+}
+
+void Network::history(std::vector<Event>& events, std::deque<std::string>& values) const {
+    events.push_back({.kind = Event::Kind::create,
+                      .network = this,
+                      .policy = policy_->name(),
+                      .stamp = created_});
+    for (std::size_t place = 0; place < option_changes_.size(); ++place) {
+        if (option_changes_[place].seq == 0) continue;
+        const Option& option = core::options()[place];
+        events.push_back({.kind = Event::Kind::option,
+                          .network = this,
+                          .option = option.name,
+                          .value = values.emplace_back(option.show(options_)),
+                          .stamp = option_changes_[place]});
+    }
+    for (const Node* node : ports_) {
+        if (node == nullptr) continue;
+        events.push_back({.kind = Event::Kind::connect,
+                          .network = this,
+                          .node = node,
+                          .stamp = node->connected()});
+    }
+    if (state_ != State::up)
+        events.push_back({.kind = Event::Kind::shutdown, .network = this, .stamp = shut_down_});
 }
 
 Result<void> Network::resize(std::uint32_t numnodes) {

@@ -29,8 +29,10 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/events.h"
 #include "core/node.h"
 #include "core/on_loop.h"
+#include "core/oob_watcher.h"
 #include "core/options.h"
 #include "core/ownership.h"
 #include "core/packet.h"
@@ -136,7 +138,7 @@ class Network final : private Work, private Backlog::Owner {
     // May destroy the network (ephemeral, or shutting down).
     void leave(Node& node) IPN_ON_LOOP;
     // Disconnects a node from outside: ECONNRESET for whoever uses it.
-    void cut(Node& node) IPN_ON_LOOP;
+    void cut(Node& node, Event::Reason reason = Event::Reason::cut) IPN_ON_LOOP;
     // Ends the network by force. May destroy it.
     void shut_down() IPN_ON_LOOP;
 
@@ -149,6 +151,14 @@ class Network final : private Work, private Backlog::Owner {
     Result<void> reserve(std::uint32_t number, Ownership file) IPN_ON_LOOP;
     void unreserve(std::uint32_t number) IPN_ON_LOOP;
     Reservation* reservation(std::uint32_t number);
+
+    // ---- who follows what happens
+
+    // REQUIRES: the network is up.
+    void watch(OobWatcher& watcher) IPN_ON_LOOP { watchers_.push_back(watcher); }
+    // Adds what made the network what it is, as events in any order; `values` keeps what they
+    // refer to.
+    void history(std::vector<Event>& events, std::deque<std::string>& values) const;
 
     // ---- packets
 
@@ -237,7 +247,7 @@ class Network final : private Work, private Backlog::Owner {
     std::uint32_t nodes() const { return nodes_; }
     std::uint32_t backlog() const { return backlog_->packets(); }
     Registry& registry() const { return registry_; }
-    WallTime created() const { return created_; }
+    WallTime created() const { return created_.time; }
     WallTime last_packet() const { return last_packet_; }
     const Counters& counters() const { return counters_; }
     // For how long at least one writer was blocked, all such times together.
@@ -252,6 +262,7 @@ class Network final : private Work, private Backlog::Owner {
     Ownership port_file;
     Ownership framed_file;
     Ownership stats_file;
+    Ownership oob_file;
     Ownership ports_directory;
     Ownership policy_directory;
     PolicyFiles policy_files;
@@ -269,6 +280,12 @@ class Network final : private Work, private Backlog::Owner {
 
     Result<Replaced> change(const Option& option, NetworkOptions wanted, bool set) IPN_ON_LOOP;
     Result<void> apply(NetworkOptions wanted) IPN_ON_LOOP;
+    struct OptionChange {
+        const Option* option;
+        std::string value;
+    };
+    std::vector<OptionChange> changes_to(const NetworkOptions& wanted) const;
+    void tell_changes(const std::vector<OptionChange>& changes) IPN_ON_LOOP;
     Result<void> resize(std::uint32_t numnodes) IPN_ON_LOOP;
     Result<void> check_size(std::uint32_t numnodes) const;
 
@@ -279,6 +296,8 @@ class Network final : private Work, private Backlog::Owner {
     void swap_binding(std::unique_ptr<Binding>& other);
     Result<void> begin_policy() IPN_ON_LOOP;
     void end_policy() IPN_ON_LOOP;
+    Result<void> give_policy_option(std::uint32_t port, std::size_t index,
+                                    std::string_view text) IPN_ON_LOOP;
     void disown_timers() IPN_ON_LOOP;
     bool was_set(const Option& option) const;
     // What `option` is at first under `policy`, on this mount.
@@ -307,7 +326,9 @@ class Network final : private Work, private Backlog::Owner {
     void dismiss(Node& node, Role role) IPN_ON_LOOP;
     void narrow(Node& node, Role role) IPN_ON_LOOP;
     // Takes a connected node out of everything; it still has to leave().
-    void disconnect(Node& node, Node::State state) IPN_ON_LOOP;
+    void disconnect(Node& node, Node::State state, Event::Reason reason) IPN_ON_LOOP;
+    // The number of readers or writers is another.
+    void tell_watchers() IPN_ON_LOOP;
     void update_gate() IPN_ON_LOOP;
     void wake_readers_at_end() IPN_ON_LOOP;
     // Option retain: keeps a copy of what went to everybody, and gives it to a reader that joins.
@@ -360,7 +381,10 @@ class Network final : private Work, private Backlog::Owner {
     Timer stall_timer_;
     std::optional<Instant> stalled_since_;
 
-    const WallTime created_;
+    List<OobWatcher, OobWatcherTag> watchers_;
+    Stamp created_;
+    Stamp shut_down_;
+    std::vector<Stamp> option_changes_;  // by the place in options(); empty: there was none
     WallTime last_packet_;
     Counters counters_;
     Duration blocked_{0};  // until blocked_since_

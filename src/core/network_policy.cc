@@ -75,7 +75,7 @@ Result<void> Network::begin_policy() {
     }
     ++policy_->networks;
     for (const auto& [index, text] : policy_->defaults) {
-        auto done = set_policy_option(IPN_PORT_ANY, index, text);
+        auto done = give_policy_option(IPN_PORT_ANY, index, text);
         if (done) continue;
         end_policy();
         return done;
@@ -169,6 +169,18 @@ Result<void> Network::set_policy_option(std::uint32_t port, std::size_t index,
                                " can only change while no node is connected, and " +
                                std::to_string(nodes_) + " are");
     }
+    if (auto given = give_policy_option(port, index, text); !given) return given;
+    registry_.tell({.kind = Event::Kind::option,
+                    .network = this,
+                    .policy = policy_->name(),
+                    .option = option.name,
+                    .port = port,
+                    .value = text});
+    return {};
+}
+
+Result<void> Network::give_policy_option(std::uint32_t port, std::size_t index,
+                                         std::string_view text) {
     const PolicyCall call(*this);
     return call.result_of(
         policy_->table().setsockopt(handle(*this), port, index, text.data(), text.size()),

@@ -134,7 +134,12 @@ void Node::want_oob(bool wanted) {
 }
 
 void Node::offer_oob(std::span<const std::byte> message) {
-    if (state_ != State::connected || oob_ == nullptr) return;
+    if (state_ != State::connected) return;
+    network_->watchers_.for_each([&](OobWatcher& watcher) {
+        const AssumeLoop here;
+        watcher.sent(*this, message);
+    });
+    if (oob_ == nullptr) return;
     oob_->push(network_->registry().packets(), *account_, message);
     schedule_delivery();
 }
@@ -155,7 +160,15 @@ Result<void> Node::set_description(std::string_view text) {
     if (state_ == State::connected)
         if (Reservation* reservation = network_->reservation(number_))
             reservation->description = *copy;
+    const bool changed = text != description();
     description_ = text.empty() ? nullptr : std::move(copy);
+    if (state_ == State::connected && changed) {
+        network_->registry().tell({.kind = Event::Kind::option,
+                                   .network = network_,
+                                   .node = this,
+                                   .option = "descr",
+                                   .value = text});
+    }
     return {};
 }
 
@@ -221,7 +234,7 @@ void Node::clear() {
 void Node::run() {
     const AssumeLoop here;
     if (out_of_memory_ && state_ == State::connected)
-        network_->cut(*this);
+        network_->cut(*this, Event::Reason::no_memory);
     else if (std::exchange(state_changed_, false))
         endpoint_.state_changed();
     else

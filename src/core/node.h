@@ -22,12 +22,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/events.h"
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/on_loop.h"
@@ -121,7 +121,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     };
 
     explicit Node(Endpoint& endpoint, std::uint8_t prefix = 0)
-        : endpoint_(endpoint), prefix_(prefix) {}
+        : prefix_(prefix), endpoint_(endpoint) {}
     ~Node();
 
     // Takes up to `space` bytes of the oldest packet. With type packet and no prefix the rest of
@@ -153,7 +153,8 @@ class Node final : private Work, public ListHook<WritableTag> {
     // The oldest message; null if there is none.
     PacketRef receive_oob() IPN_ON_LOOP { return oob_ == nullptr ? PacketRef() : oob_->pop(); }
     std::uint64_t oob_dropped() const { return oob_ == nullptr ? 0 : oob_->dropped(); }
-    // Queues a message, if the node wants it. May throw std::bad_alloc.
+    // Tells the network's watchers of a message, and queues it if the node wants it. May throw
+    // std::bad_alloc.
     void offer_oob(std::span<const std::byte> message) IPN_ON_LOOP;
 
     // At most 127 bytes of text without control characters: else EINVAL.
@@ -177,16 +178,35 @@ class Node final : private Work, public ListHook<WritableTag> {
     std::uint32_t last_from() const { return last_from_; }  // the port of the packet last received
     std::uint32_t queued() const { return queue_.size(); }
     bool accepts_offloads() const { return accepts_offloads_; }
+    const Stamp& connected() const { return connected_; }  // when it was
     Account& account() const { return *account_; }
 
     static constexpr std::uint32_t kNobody = UINT32_MAX;
 
-    std::optional<Credentials> peer;  // who is at the other end, if the policy says so
-    Ownership file;                   // of its entry in ports/, unless the port is reserved
+    std::unique_ptr<const Credentials> peer;  // who is at the other end, if the policy says so
     void* policy_private = nullptr;
+    Ownership file;  // of its entry in ports/, unless the port is reserved
 
   private:
     friend class Network;
+
+    // In front, so that together with `file` they leave no holes: there are many idle nodes.
+    Credentials credentials_;
+    std::uint32_t number_ = 0;
+    std::uint32_t reader_index_ = 0;  // where the network's list of readers has it
+    std::uint32_t front_offset_ = 0;  // how much of front() was read
+    std::uint32_t last_from_ = kNobody;
+    std::uint32_t other_writers_at_join_ = 0;
+    State state_ = State::detached;
+    Role role_ = Role::none;
+    Role joined_role_ = Role::none;  // before it was narrowed
+    NodeKind kind_ = NodeKind::file;
+    const std::uint8_t prefix_;
+    bool accepts_offloads_ = false;
+    bool delivery_expected_ = false;
+    bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
+    Role hung_up_ = Role::none;   // what the other end no longer is there for
+    bool state_changed_ = false;  // the endpoint is to be told
 
     // Takes a packet into the queue, or counts why not.
     void offer(Packet& packet) IPN_ON_LOOP;
@@ -213,22 +233,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     Packet* front_frame_ = nullptr;  // of the oldest packet, when its first frames were read
     std::unique_ptr<const std::string> description_;  // few have one
     Counters counters_;
-    Credentials credentials_;
-    std::uint32_t number_ = 0;
-    std::uint32_t reader_index_ = 0;  // where the network's list of readers has it
-    std::uint32_t front_offset_ = 0;  // how much of front() was read
-    std::uint32_t last_from_ = kNobody;
-    std::uint32_t other_writers_at_join_ = 0;
-    State state_ = State::detached;
-    Role role_ = Role::none;
-    Role joined_role_ = Role::none;  // before it was narrowed
-    NodeKind kind_ = NodeKind::file;
-    const std::uint8_t prefix_;
-    bool accepts_offloads_ = false;
-    bool delivery_expected_ = false;
-    bool out_of_memory_ = false;  // lossless, and the queue could not grow: to be cut
-    Role hung_up_ = Role::none;   // what the other end no longer is there for
-    bool state_changed_ = false;  // the endpoint is to be told
+    Stamp connected_;
     std::uint64_t writer_joins_at_join_ = 0;
     std::unique_ptr<OobQueue> oob_;
 };

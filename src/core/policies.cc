@@ -38,6 +38,10 @@ Result<Policy*> Policies::add(std::unique_ptr<Policy> policy) {
         throw;
     }
     observers_.policy_registered(added.name(), true);
+    if (registry_ != nullptr) {
+        added.registered =
+            registry_->tell({.kind = Event::Kind::policy_registered, .policy = added.name()});
+    }
     return &added;
 }
 
@@ -56,6 +60,8 @@ Result<std::unique_ptr<Policy>> Policies::remove(std::string_view name) {
     policies_.erase(found);
     if (removed->hooks() != nullptr) observers_.remove(*removed, registry_);
     observers_.policy_registered(removed->name(), false);
+    if (registry_ != nullptr)
+        registry_->tell({.kind = Event::Kind::policy_unregistered, .policy = removed->name()});
     return removed;
 }
 

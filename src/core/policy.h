@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/events.h"
 #include "ipn/policy.h"
 
 namespace ipn::core {
@@ -55,6 +56,7 @@ class Policy {
 
     // ---- what the daemon keeps with it
 
+    Stamp registered;            // when it was
     std::uint32_t serial = 0;    // no other policy of this mount ever has it
     std::uint32_t networks = 0;  // that are bound to it
     // Its networks' options that are another at first, as set on the root of the mount: by index.

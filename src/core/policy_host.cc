@@ -3,6 +3,7 @@
 // No exception leaves a function here: what calls it is C.
 
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string_view>
 
@@ -158,8 +159,10 @@ void hang_up_role(ipn_port* port, std::uint32_t roles) {
     const AssumeLoop here;
     node_of(port).hang_up(static_cast<Role>(roles & (IPN_ROLE_READER | IPN_ROLE_WRITER)));
 }
-void set_peer(ipn_port* port, ipn_credentials peer) {
-    node_of(port).peer = Credentials{peer.uid, peer.gid, peer.pid};
+void set_peer(ipn_port* port, ipn_credentials peer) try {
+    node_of(port).peer =
+        std::make_unique<const Credentials>(Credentials{peer.uid, peer.gid, peer.pid});
+} catch (const std::bad_alloc&) {  // nobody is named
 }
 
 // ---- words

@@ -1,6 +1,7 @@
 #include "core/registry.h"
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <utility>
 
@@ -65,6 +66,8 @@ Result<Network*> Registry::create(std::string_view name, Ownership directory) {
     }
     last_id_ = id;
     policies_.observers().created(*network);
+    network->created_ =
+        tell({.kind = Event::Kind::create, .network = network, .policy = network->policy().name()});
     return network;
 }
 
@@ -95,6 +98,7 @@ void Registry::destroy(Network& network) {
 
 void Registry::erase(Network& network) {
     policies_.observers().destroyed(network);
+    tell({.kind = Event::Kind::destroy, .network = &network});
     networks_.erase(network.id_);
 }
 
@@ -106,6 +110,7 @@ Result<void> Registry::rename(Network& network, std::string_view name) {
     by_name_.emplace(copy, &network);
     by_name_.erase(network.name_);
     network.name_ = std::move(copy);
+    tell({.kind = Event::Kind::rename, .network = &network});
     return {};
 }
 
@@ -142,6 +147,26 @@ Result<void> Registry::set_policy_default(Policy& policy, std::size_t index,
     }
     policy.defaults.insert_or_assign(index, std::string(*text));
     return {};
+}
+
+Stamp Registry::tell(Event event) {
+    event.stamp = {++last_event_, clock_.wall()};
+    if (events_ != nullptr) events_->happened(event);
+    return event.stamp;
+}
+
+void Registry::replay(const std::function<void(const Event&)>& function) const {
+    std::vector<Event> events;
+    std::deque<std::string> values;
+    policies_.for_each([&](const Policy& policy) {
+        events.push_back({.kind = Event::Kind::policy_registered,
+                          .policy = policy.name(),
+                          .stamp = policy.registered});
+    });
+    for_each([&](const Network& network) { network.history(events, values); });
+    std::sort(events.begin(), events.end(),
+              [](const Event& a, const Event& b) { return a.stamp.seq < b.stamp.seq; });
+    for (const Event& event : events) function(event);
 }
 
 void Registry::await_memory(Network& network) {

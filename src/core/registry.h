@@ -17,6 +17,7 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/events.h"
 #include "core/network.h"
 #include "core/on_loop.h"
 #include "core/options.h"
@@ -72,6 +73,18 @@ class Registry {
     Result<void> set_policy_default(Policy& policy, std::size_t index,
                                     std::optional<std::string_view> text) IPN_ON_LOOP;
 
+    // ---- what happens
+
+    // Whom to tell of every event; null: nobody.
+    void on_event(Events* events) { events_ = events; }
+    // Stamps an event, tells it, and returns its stamp.
+    Stamp tell(Event event) IPN_ON_LOOP;
+    // Calls the function for all that exists, as the events that it came by, in their order and
+    // with their stamps; what they tell is how it is now. May throw std::bad_alloc.
+    void replay(const std::function<void(const Event&)>& function) const;
+
+    // ---- what is shared
+
     const Limits& limits() const { return limits_; }
     const Clock& clock() const { return clock_; }
     Memory& memory() { return memory_; }
@@ -96,6 +109,8 @@ class Registry {
     PacketPool packets_;
     WorkQueue work_;
     Timers timers_;
+    Events* events_ = nullptr;
+    std::uint64_t last_event_ = 0;
     Policies policies_{this};
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, std::unique_ptr<Network>> networks_;

@@ -125,7 +125,7 @@ template <std::uint32_t core::Credentials::*Member>
 Result<std::string> peer(const Port& port) {
     if (port.node == nullptr || !port.node->peer)
         return fail(ENODATA, "the policy has named no other end");
-    return std::to_string((*port.node->peer).*Member);
+    return std::to_string(port.node->peer.get()->*Member);
 }
 
 constexpr std::array kNodeAttributes{

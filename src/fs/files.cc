@@ -10,6 +10,7 @@
 
 #include "fs/filesystem.h"
 #include "fs/framed_port.h"
+#include "fs/oob_file.h"
 #include "fs/packet_port.h"
 #include "fs/statistics_text.h"
 #include "ipn/ipn.h"
@@ -28,6 +29,11 @@ namespace {
 // so that no inode lock does; no flush at close.
 constexpr std::uint32_t kPortFlags =
     FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
+
+// The same for files whose contents come while they are read.
+constexpr std::uint32_t kRecordFlags = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH;
+
+constexpr const char* kOnlyRead = "this file is only read";
 
 Role role_of(int flags) {
     switch (flags & O_ACCMODE) {
@@ -106,6 +112,9 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
             return open_port(std::move(request), node, place, flags);
         case Kind::view:
             return open_view(std::move(request), place, flags);
+        case Kind::events:
+        case Kind::oob:
+            return open_records(std::move(request), place, flags);
         case Kind::version:
             return open_text(std::move(request), place, flags, version_);
         case Kind::metrics:
@@ -160,9 +169,24 @@ void Filesystem::open_port(Request request, fuse_ino_t node, const Place& place,
     if (!request.opened(open_out(handle, kPortFlags))) files_.erase(handle);
 }
 
+void Filesystem::open_records(Request request, const Place& place, int flags) {
+    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, {EPERM, kOnlyRead});
+    const core::Credentials caller = request.caller();
+    std::unique_ptr<OpenFile> file;
+    if (place.kind == Kind::events) {
+        auto opened = events_.open(caller);
+        if (!opened) return refuse(request, place, opened.error());
+        file = std::move(*opened);
+    } else {
+        file = std::make_unique<OobFile>(records_, registry_.memory().account(caller.uid),
+                                         *place.network);
+    }
+    const std::uint64_t handle = files_.insert(std::move(file));
+    if (!request.opened(open_out(handle, kRecordFlags))) files_.erase(handle);
+}
+
 void Filesystem::open_text(Request request, const Place& place, int flags, std::string text) {
-    if ((flags & O_ACCMODE) != O_RDONLY)
-        return refuse(request, place, {EPERM, "this file is only read"});
+    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, {EPERM, kOnlyRead});
     core::Memory& memory = registry_.memory();
     core::AccountRef payer = memory.account(request.caller().uid);
     if (!memory.charge(*payer, text.size(), TextFile::kPurpose))

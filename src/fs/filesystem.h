@@ -24,6 +24,7 @@
 #include "fs/attributes.h"
 #include "fs/background.h"
 #include "fs/error_words.h"
+#include "fs/events_file.h"
 #include "fs/inodes.h"
 #include "fs/lane.h"
 #include "fs/module.h"
@@ -55,6 +56,9 @@ class Filesystem {
     // When nobody is left who would release them.
     void close_files() { files_.clear(); }
     void interrupt(std::uint64_t unique) { parked_.interrupt(unique); }
+
+    // All networks were ended, and nothing happens any more: those who read of it get end of file.
+    void end_events() IPN_ON_LOOP { events_.end(); }
 
     // ---- tree.cc
 
@@ -128,6 +132,8 @@ class Filesystem {
                                                  const core::Credentials& caller,
                                                  int flags) IPN_ON_LOOP;
     void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
+    // A file whose contents come while it is read.
+    void open_records(Request request, const Place& place, int flags) IPN_ON_LOOP;
     // A file that stays as it is.
     void open_text(Request request, const Place& place, int flags, std::string text);
 
@@ -177,6 +183,7 @@ class Filesystem {
     core::Ownership mount_;
     core::Ownership version_file_;
     core::Ownership metrics_file_;
+    core::Ownership events_file_;
     core::Ownership policies_directory_;
     core::Ownership policy_link_;
     const core::Credentials daemon_;
@@ -188,6 +195,8 @@ class Filesystem {
     Attributes attributes_;
     ErrorWords words_;
     ParkedTable parked_;
+    RecordFile::Place records_;
+    EventsFiles events_;
     Slots<OpenFile> files_;
     Slots<Directory> directories_;
 

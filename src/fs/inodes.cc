@@ -18,6 +18,7 @@ enum class Space : std::uint64_t {
     views = 5,
     of_policy = 6,
     stats = 7,
+    oob = 10,
 };
 
 constexpr unsigned kSpaceShift = Slots<int>::kHandleBits;
@@ -28,6 +29,7 @@ constexpr std::uint64_t kMount = 2;
 constexpr std::uint64_t kVersion = 3;
 constexpr std::uint64_t kPolicies = 4;
 constexpr std::uint64_t kMetrics = 5;
+constexpr std::uint64_t kEvents = 8;
 
 // What a network has because of the policy that it is bound to: which network, which binding of it,
 // and which of the policy's files; the last one stands for the directory of endpoints.
@@ -74,6 +76,7 @@ Place Inodes::find(std::uint64_t id) const {
             if (rest == kVersion) return {.kind = Place::Kind::version};
             if (rest == kPolicies) return {.kind = Place::Kind::policies};
             if (rest == kMetrics) return {.kind = Place::Kind::metrics};
+            if (rest == kEvents) return {.kind = Place::Kind::events};
             return {};
         case Space::policy: {
             const auto serial = static_cast<std::uint32_t>(rest);
@@ -88,6 +91,8 @@ Place Inodes::find(std::uint64_t id) const {
             return in_network(Place::Kind::views, rest);
         case Space::stats:
             return in_network(Place::Kind::stats, rest);
+        case Space::oob:
+            return in_network(Place::Kind::oob, rest);
         case Space::of_policy:
             return find_of_policy(rest);
         case Space::fresh:
@@ -134,6 +139,8 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::fixed, kPolicies);
         case Place::Kind::metrics:
             return node_id(Space::fixed, kMetrics);
+        case Place::Kind::events:
+            return node_id(Space::fixed, kEvents);
         case Place::Kind::policy:
             return node_id(Space::policy, place.number);
         case Place::Kind::network:
@@ -144,6 +151,8 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::views, place.network->id());
         case Place::Kind::stats:
             return node_id(Space::stats, place.network->id());
+        case Place::Kind::oob:
+            return node_id(Space::oob, place.network->id());
         case Place::Kind::view:
             return node_id(Space::of_policy, OfPolicy::rest(*place.network, place.number));
         case Place::Kind::endpoints:
@@ -210,6 +219,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return kPolicies;
         case Place::Kind::metrics:
             return kMetrics;
+        case Place::Kind::events:
+            return kEvents;
         case Place::Kind::policy:
             return kPolicyRange + place.number;
         case Place::Kind::network:
@@ -226,6 +237,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return range + 5;
         case Place::Kind::stats:
             return range + 6;
+        case Place::Kind::oob:
+            return range + 10;
         case Place::Kind::view:
             return range + kViews + place.number;
         case Place::Kind::numbered:

@@ -31,6 +31,7 @@ struct Place {
         mount,      // .ipnfs
         version,    // .ipnfs/version
         metrics,    // .ipnfs/metrics
+        events,     // .ipnfs/events
         policies,   // .ipnfs/policies/
         policy,     // .ipnfs/policies/NAME
         network,    // a network's directory
@@ -38,6 +39,7 @@ struct Place {
         port,       // its port
         framed,     // its framed
         stats,      // its stats
+        oob,        // its oob
         numbered,   // ports/N
         views,      // its policy/
         view,       // policy/NAME

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <utility>
 
+#include "core/check.h"
 #include "fs/recycled.h"
 
 namespace ipn::fs {
@@ -32,6 +34,9 @@ class RecordFile::ParkedRead final : public Parked,
     std::uint32_t size_;
 };
 
+RecordFile::RecordFile(const Place& place, core::AccountRef payer, const Setting& setting)
+    : place_(place), payer_(std::move(payer)), setting_(setting) {}
+
 RecordFile::~RecordFile() {
     // Requests are left only if the whole connection to the kernel ended; nobody hears the answers.
     while (!reads_.empty()) reads_.front().interrupt();
@@ -40,16 +45,27 @@ RecordFile::~RecordFile() {
 
 void RecordFile::push(std::string record) noexcept {
     if (ended_) return;
-    tell_loss();
+    tell_loss(record.size());
     if (lost_ > 0 || !queue(std::move(record))) ++lost_;
     place_.work.add(*this);
 }
 
+void RecordFile::push_nothing() noexcept {
+    if (ended_) return;
+    ++lost_;
+    place_.work.add(*this);
+}
+
+bool RecordFile::begin_with(std::string record) {
+    beginning_ += record.size();
+    return queue(std::move(record));
+}
+
 bool RecordFile::queue(std::string record) noexcept {
     const std::size_t length = record.size();
-    if (bytes_ + length > setting_.bytes_max ||
-        !place_.memory.charge(*payer_, length, Memory::Purpose::waiting))
-        return false;
+    if (!fits(length)) return false;
+    const bool charged = place_.memory.charge(*payer_, length, Memory::Purpose::waiting);
+    IPN_CHECK(charged);
     try {
         records_.push_back(std::move(record));
     } catch (const std::bad_alloc&) {
@@ -60,17 +76,22 @@ bool RecordFile::queue(std::string record) noexcept {
     return true;
 }
 
-void RecordFile::tell_loss() noexcept {
+bool RecordFile::fits(std::size_t bytes) const {
+    return bytes_ + bytes <= beginning_ + setting_.bytes_max &&
+           bytes <= place_.memory.left(*payer_, Memory::Purpose::waiting);
+}
+
+void RecordFile::tell_loss(std::size_t next) noexcept {
     if (lost_ == 0) return;
     try {
         std::string words = lost_record(lost_);
-        if (words.empty() || queue(std::move(words))) lost_ = 0;
+        if (words.empty() || (fits(words.size() + next) && queue(std::move(words)))) lost_ = 0;
     } catch (const std::bad_alloc&) {  // another time
     }
 }
 
 void RecordFile::end() {
-    tell_loss();
+    tell_loss(0);
     ended_ = true;
     place_.work.add(*this);
 }
@@ -101,7 +122,7 @@ bool RecordFile::answer(LaneRequest& request, std::uint32_t size) {
         take(part);
     }
     request.read_gathered(length);
-    tell_loss();
+    tell_loss(0);
     return true;
 }
 

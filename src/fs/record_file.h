@@ -5,7 +5,8 @@
 // there are none, and gets end of file once end() was said and nothing is left. Records that do not
 // fit are lost and counted, and a record of its own (lost_record()) says so at the place where they
 // are missing. Such a file is no node: it holds nobody up.
-// Limits: `bytes_max` bytes, charged to the opener like what a blocked write holds.
+// Limits: `bytes_max` bytes besides what the file begins with, all charged to the opener like what
+// a blocked write holds.
 // Invariant: push() answers no reader; that is Work, so that many records share one wake-up.
 // Threads: the loop only. Not done: where records come from.
 #pragma once
@@ -44,14 +45,18 @@ class RecordFile : public OpenFile, private core::Work {
         std::size_t bytes_max = 256 * 1024;
     };
 
-    RecordFile(const Place& place, core::AccountRef payer, const Setting& setting)
-        : place_(place), payer_(std::move(payer)), setting_(setting) {}
+    RecordFile(const Place& place, core::AccountRef payer, const Setting& setting);
     ~RecordFile() override;
     RecordFile(const RecordFile&) = delete;
     RecordFile& operator=(const RecordFile&) = delete;
 
+    // Queues one of the records that the file begins with, before push(). False, and the file is
+    // of no use: the opener may not hold so much. May throw std::bad_alloc.
+    [[nodiscard]] bool begin_with(std::string record) IPN_ON_LOOP;
     // Queues a record, which is not empty, or counts it as lost. Does not throw.
     void push(std::string record) noexcept IPN_ON_LOOP;
+    // Counts a record as lost that could not even be made.
+    void push_nothing() noexcept IPN_ON_LOOP;
     // Nothing more comes.
     void end() IPN_ON_LOOP;
 
@@ -68,7 +73,10 @@ class RecordFile : public OpenFile, private core::Work {
 
     void run() override;  // Work: readers may go on
     [[nodiscard]] bool queue(std::string record) noexcept;
-    void tell_loss() noexcept;
+    bool fits(std::size_t bytes) const;
+    // Queues what stands for the records that are lost, if there is room for it, and for the next
+    // record behind it: of all that are missing at one place one record tells.
+    void tell_loss(std::size_t next) noexcept;
     // False, and the request untouched, if there is nothing to read yet.
     bool answer(LaneRequest& request, std::uint32_t size);
     void take(std::size_t bytes);
@@ -78,6 +86,7 @@ class RecordFile : public OpenFile, private core::Work {
     const Place place_;
     const core::AccountRef payer_;
     const Setting setting_;
+    std::size_t beginning_ = 0;  // bytes of what the file began with
     std::deque<std::string> records_;
     std::size_t offset_ = 0;  // of the oldest record that was read
     std::size_t bytes_ = 0;   // of all records: what is charged

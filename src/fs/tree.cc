@@ -33,11 +33,13 @@ namespace {
 constexpr std::string_view kMountName = ".ipnfs";
 constexpr std::string_view kVersionName = "version";
 constexpr std::string_view kMetricsName = "metrics";
+constexpr std::string_view kEventsName = "events";
 constexpr std::string_view kPoliciesName = "policies";
 constexpr std::string_view kPortName = "port";
 constexpr std::string_view kFramedName = "framed";
 constexpr std::string_view kPortsName = "ports";
 constexpr std::string_view kStatsName = "stats";
+constexpr std::string_view kOobName = "oob";
 constexpr std::string_view kViewsName = "policy";
 
 const Error kTooManyChanged{ENOSPC, "the permissions of too many names here were changed"};
@@ -74,12 +76,15 @@ Filesystem::Filesystem(core::Registry& registry, core::Commit& commit, Ownership
       mount_{0755, daemon.uid, daemon.gid},
       version_file_{0444, daemon.uid, daemon.gid},
       metrics_file_(version_file_),
+      events_file_(version_file_),
       policies_directory_(mount_),
       policy_link_{0777, daemon.uid, daemon.gid},
       daemon_(daemon),
       mounted_(registry.clock().wall()),
       inodes_(registry),
-      attributes_(registry) {}
+      attributes_(registry),
+      records_{parked_, registry.work(), registry.memory()},
+      events_(registry, records_) {}
 
 Filesystem::~Filesystem() = default;
 
@@ -96,6 +101,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             if (name == kVersionName) return {.kind = Kind::version};
             if (name == kPoliciesName) return {.kind = Kind::policies};
             if (name == kMetricsName) return {.kind = Kind::metrics};
+            if (name == kEventsName) return {.kind = Kind::events};
             return {};
         case Kind::policies:
             if (const core::Policy* policy = registry_.policies().find(name))
@@ -105,6 +111,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             if (name == kPortName) return {.kind = Kind::port, .network = parent.network};
             if (name == kFramedName) return {.kind = Kind::framed, .network = parent.network};
             if (name == kPortsName) return {.kind = Kind::ports, .network = parent.network};
+            if (name == kOobName) return {.kind = Kind::oob, .network = parent.network};
             if (name == kViewsName) return {.kind = Kind::views, .network = parent.network};
             if (name == kStatsName && parent.network->state() == Network::State::up)
                 return {.kind = Kind::stats, .network = parent.network};
@@ -129,6 +136,8 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::port:
         case Kind::framed:
         case Kind::stats:
+        case Kind::events:
+        case Kind::oob:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:
@@ -149,6 +158,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &version_file_;
         case Kind::metrics:
             return &metrics_file_;
+        case Kind::events:
+            return &events_file_;
         case Kind::policies:
             return &policies_directory_;
         case Kind::policy:
@@ -163,6 +174,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->framed_file;
         case Kind::stats:
             return &place.network->stats_file;
+        case Kind::oob:
+            return &place.network->oob_file;
         case Kind::views:
             return &place.network->policy_directory;
         case Kind::view:
@@ -451,8 +464,8 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
     const std::uint64_t own = Inodes::shown(place);
     listing->entries.push_back({".", own, S_IFDIR});
     listing->entries.push_back({"..", own, S_IFDIR});
-    // Ports are listed as devices: programs that walk a tree do not open these to read them, while
-    // stat(2) says what they are.
+    // What one waits for to read is listed as a device: programs that walk a tree do not open these
+    // to read them, while stat(2) says what they are.
     switch (place.kind) {
         case Kind::root:
             add(kMountName, S_IFDIR);
@@ -462,6 +475,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kPoliciesName, S_IFDIR);
             add(kVersionName, S_IFREG);
             add(kMetricsName, S_IFREG);
+            add(kEventsName, S_IFCHR);
             break;
         case Kind::policies:
             registry_.policies().for_each(
@@ -471,6 +485,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kPortName, S_IFCHR);  // first, see unlink()
             add(kFramedName, S_IFCHR);
             add(kPortsName, S_IFDIR);
+            add(kOobName, S_IFCHR);
             add(kViewsName, S_IFDIR);
             if (place.network->state() == Network::State::up) add(kStatsName, S_IFREG);
             if (has_endpoints(place)) add(place.network->policy().endpoints()->directory, S_IFDIR);
@@ -494,6 +509,8 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::port:
         case Kind::framed:
         case Kind::stats:
+        case Kind::events:
+        case Kind::oob:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:

@@ -27,6 +27,9 @@ SOURCE = pathlib.Path(__file__).parents[2]
 # For Children.shell: writes numbers, each by a write(2) of its own.
 COUNT_UP = 'for ((n = first; n <= last; n++)); do echo "$n"; done'
 
+# What is in every network, in the order in which it is listed.
+NETWORK_FILES = ["port", "framed", "ports", "oob", "policy", "stats"]
+
 PATIENCE = 30  # seconds; an event that takes longer is taken for one that never comes
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ipnfs_identity import GROUP, MEMBER, OWNER, STRANGER, SUPPLEMENTARY_MEMBER
-from ipnfs_testlib import fails, run, until
+from ipnfs_testlib import NETWORK_FILES, fails, run, until
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 RENAME_FLAGS = {
@@ -76,7 +76,7 @@ class TestListing:
         with os.scandir(net().path) as entries:
             names = [entry.name for entry in entries]
         assert names[0] == "port"
-        assert sorted(names) == ["framed", "policy", "port", "ports"]
+        assert names == NETWORK_FILES
 
     def test_ports_in_use_and_reserved_are_listed(self, net):
         lan = net()

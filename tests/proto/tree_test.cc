@@ -1,6 +1,8 @@
 // The tree on the wire: what is made, renamed, removed and listed.
 #include <sys/stat.h>
 
+#include <set>
+
 #include "proto_test.h"
 
 namespace ipn::test {
@@ -165,8 +167,10 @@ TEST_F(TreeTest, ListingsNameWhatIsThere) {
     reader();
     call(ask::mknod(ports_node(), "7"));
     EXPECT_EQ(list(ask::kRoot), (Names{".", "..", ".ipnfs", "lab"}));
-    EXPECT_EQ(list(mount.node(".ipnfs")), (Names{".", "..", "policies", "version", "metrics"}));
-    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "ports", "policy", "stats"}));
+    EXPECT_EQ(list(mount.node(".ipnfs")),
+              (Names{".", "..", "policies", "version", "metrics", "events"}));
+    EXPECT_EQ(list(lab_node()),
+              (Names{".", "..", "port", "framed", "ports", "oob", "policy", "stats"}));
     EXPECT_EQ(list(ports_node()), (Names{".", "..", "0", "7"}));
 }
 
@@ -181,13 +185,15 @@ TEST_F(TreeTest, AListingIsOfTheMomentOfItsOpening) {
     EXPECT_EQ(entries(call(ask::readdir(ask::kRoot, handle, 0, 4096))).size(), 4U);
 }
 
-TEST_F(TreeTest, PortsAreListedAsDevicesSoThatNobodyOpensThem) {
-    const std::uint64_t handle = call(ask::opendir(lab_node())).as<fuse_open_out>().fh;
-    const auto listed = entries(call(ask::readdir(lab_node(), handle, 0, 4096)));
-    ASSERT_EQ(listed.size(), 7U);
-    for (const std::size_t port : {2U, 3U})
-        EXPECT_EQ(listed[port].type, static_cast<std::uint32_t>(S_IFCHR >> 12));
-    for (const char* path : {"lab/port", "lab/framed"})
+TEST_F(TreeTest, WhatOneWaitsForIsListedAsADeviceSoThatNobodyOpensIt) {
+    std::set<std::string> devices;
+    for (const std::uint64_t directory : {lab_node(), mount.node(".ipnfs")}) {
+        const std::uint64_t handle = call(ask::opendir(directory)).as<fuse_open_out>().fh;
+        for (const Listed& entry : entries(call(ask::readdir(directory, handle, 0, 4096))))
+            if (entry.type == static_cast<std::uint32_t>(S_IFCHR >> 12)) devices.insert(entry.name);
+    }
+    EXPECT_EQ(devices, (std::set<std::string>{"port", "framed", "oob", "events"}));
+    for (const char* path : {"lab/port", "lab/framed", "lab/oob", ".ipnfs/events"})
         EXPECT_EQ(mount.look_up(path).attr.mode & S_IFMT, static_cast<std::uint32_t>(S_IFREG));
 }
 
