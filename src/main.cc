@@ -69,6 +69,7 @@ class SystemClock final : public ipn::core::Clock {
         return ipn::core::WallTime(std::chrono::seconds(time.tv_sec) +
                                    std::chrono::nanoseconds(time.tv_nsec));
     }
+    ipn::core::WallTime exact_wall() const override { return std::chrono::system_clock::now(); }
 };
 
 // SIGTERM, SIGINT and SIGHUP as something to poll.

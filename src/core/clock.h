@@ -14,6 +14,7 @@ class Clock {
     virtual ~Clock() = default;
     virtual Instant now() const = 0;
     virtual WallTime wall() const = 0;  // may be a few milliseconds coarse: stamped on every packet
+    virtual WallTime exact_wall() const = 0;  // to the nanosecond, and for that dearer
 };
 
 }  // namespace ipn::core

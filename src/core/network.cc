@@ -23,6 +23,27 @@ std::uint32_t option_bit(const Option& option) {
     return std::uint32_t{1} << place;
 }
 
+constexpr const char* kRefused = "the policy refused the packet";
+
+// Why a packet was not taken, for those who watch.
+const char* why(Network::Send outcome) {
+    switch (outcome) {
+        case Network::Send::too_long:
+            return "longer than the MTU";
+        case Network::Send::too_short:
+            return "shorter than the policy can use";
+        case Network::Send::never_fits:
+            return "out of memory";
+        case Network::Send::done:
+        case Network::Send::would_block:
+        case Network::Send::closed:
+        case Network::Send::reset:
+        case Network::Send::refused:
+            break;
+    }
+    return kRefused;
+}
+
 // Makes room for one more element, so that the push_back that follows cannot fail.
 template <typename T>
 void reserve_one(std::vector<T>& vector) {
@@ -39,6 +60,7 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
       framed_file(port_file),
       stats_file{directory.mode & 0444, directory.uid, directory.gid},
       oob_file{directory.mode & 0444, directory.uid, directory.gid},
+      capture_file{0400, directory.uid, directory.gid},
       ports_directory(directory),
       policy_directory(directory),
       registry_(registry),
@@ -47,6 +69,7 @@ Network::Network(Registry& registry, std::uint64_t id, std::string name,
       options_(options),
       gate_open_(options.minreaders == 0),
       backlog_(Backlog::make(*this)),
+      watch_(registry.clock()),
       stall_timer_(registry.timers(),
                    [this] {
                        const AssumeLoop here;
@@ -188,6 +211,7 @@ void Network::shut_down() {
         node->endpoint_.state_changed();
     }
     IPN_CHECK(nodes_ == 0 && waiters_.empty() && lacking_memory_.empty());
+    watch_.end();
     while (!watchers_.empty()) watchers_.pop_front().ended();
     if (--attached_ == 0) registry_.destroy(*this);
 }
@@ -319,7 +343,8 @@ std::optional<Network::Send> Network::why_not_to_send(const Node& from) const {
 Network::Sent Network::send(Node& from, std::span<const std::byte> data, const SendWaiter* waiter) {
     IPN_CHECK(!data.empty());
     if (const auto reason = why_not_to_send(from)) return {*reason};
-    if (options_.type == Type::packet && data.size() > options_.mtu) return {Send::too_long};
+    if (options_.type == Type::packet && data.size() > options_.mtu)
+        return reject(from, data, {}, Send::too_long);
 
     Sent sent;
     std::size_t taken = 0;
@@ -341,7 +366,8 @@ Network::Sent Network::send(Node& from, std::span<const std::byte> data, const S
 
 Network::Sent Network::send_one(Node& from, std::span<const std::byte> data,
                                 const SendWaiter* waiter) {
-    if (const auto outcome = why_not_now(data.size(), waiter)) return {*outcome};
+    if (const auto outcome = why_not_now(data.size(), waiter))
+        return reject(from, data, {}, *outcome);
     const auto length = static_cast<std::uint32_t>(data.size());
     const PacketRef packet = registry_.packets().allocate(length, from.account());
     if (packet) std::memcpy(packet->data(), data.data(), data.size());
@@ -351,13 +377,16 @@ Network::Sent Network::send_one(Node& from, std::span<const std::byte> data,
 Network::Sent Network::send(Node& from, const PacketRef& packet, const SendWaiter* waiter) {
     if (const auto reason = why_not_to_send(from)) return {*reason};
     const std::uint32_t length = packet->length();
-    if (packet->offload.longest_frame(length) > options_.mtu) return {Send::too_long};
-    if (const auto outcome = why_not_now(length, waiter)) return {*outcome};
+    const std::span<const std::byte> data(packet->data(), length);
+    if (packet->offload.longest_frame(length) > options_.mtu)
+        return reject(from, data, packet->offload, Send::too_long);
+    if (const auto outcome = why_not_now(length, waiter))
+        return reject(from, data, packet->offload, *outcome);
 
     PacketPool& pool = registry_.packets();
     const bool received = packet->receiving();
     const PacketRef entering = received ? pool.take_over(packet, from.account()) : packet;
-    Sent sent = enter(from, entering, {packet->data(), length}, packet->offload);
+    Sent sent = enter(from, entering, data, packet->offload);
     if (sent.outcome != Send::done) return sent;
     sent.taken = length;
     if (!has_room() && anybody_waits()) watch_for_stall();
@@ -372,7 +401,7 @@ Network::Sent Network::enter(Node& from, const PacketRef& packet, std::span<cons
         return dispatch(from, *packet);
     }
     if (!registry_.packets().could_ever_fit(static_cast<std::uint32_t>(data.size())))
-        return {Send::never_fits};
+        return reject(from, data, offload, Send::never_fits);
     if (options_.lossless) {
         registry_.await_memory(*this);
         return {Send::would_block};
@@ -381,6 +410,17 @@ Network::Sent Network::enter(Node& from, const PacketRef& packet, std::span<cons
     passing.from = from.number_;
     passing.offload = offload;
     return dispatch(from, passing);
+}
+
+Network::Sent Network::reject(const Node& from, std::span<const std::byte> data,
+                              const Offload& offload, Send outcome) {
+    if (watch_.idle() || outcome == Send::would_block) return {outcome};
+    Packet passing = Packet::borrow(data);
+    passing.offload = offload;
+    watch_.entered(passing, from.number_);
+    watch_.refused(passing, why(outcome));
+    watch_.tell();
+    return {outcome};
 }
 
 std::optional<Network::Send> Network::why_not_now(std::size_t length, const SendWaiter* waiter) {
@@ -404,10 +444,13 @@ bool Network::would_block(const Node& from) const {
 
 Network::Sent Network::dispatch(Node& from, Packet& packet) {
     const PolicyCall call(*this);
+    if (!watch_.idle()) watch_.entered(packet, from.number_);
     const int answer = policy_->table().handlemsg(handle(from), handle(packet), 0);
-    if (answer != 0)
-        return {Send::refused, 0, call.error_of(answer),
-                call.words("the policy refused the packet")};
+    if (answer != 0) {
+        Sent refused{Send::refused, 0, call.error_of(answer), call.words(kRefused)};
+        if (!watch_.idle()) watch_.refused(packet, refused.words);
+        return refused;
+    }
     ++from.counters_.sent;
     ++counters_.packets_in;
     counters_.bytes_in += packet.length();
@@ -415,7 +458,21 @@ Network::Sent Network::dispatch(Node& from, Packet& packet) {
     return {Send::done};
 }
 
+void Network::observe(PacketObserver& observer) {
+    watch_.add(observer);
+    if (state_ != State::up) observer.network_ended();
+}
+
 Result<void> Network::inject(Node& from, Packet& packet, int depth) {
+    auto queued = queue_injected(from, packet, depth);
+    if (!queued && !watch_.idle()) {
+        watch_.entered(packet, from.number_, true);
+        watch_.refused(packet, queued.error().words);
+    }
+    return queued;
+}
+
+Result<void> Network::queue_injected(Node& from, Packet& packet, int depth) {
     constexpr std::size_t kWaitingMax = 4096;
     if (from.state_ != Node::State::connected)
         return fail(ENOTCONN, "only a connected node can be injected for");
@@ -443,7 +500,10 @@ void Network::run_injected() {
         Node* from = node_at(item.from);
         if (from == nullptr) continue;
         const PolicyCall call(*this);
-        call.error_of(policy_->table().handlemsg(handle(*from), handle(*item.packet), item.depth));
+        if (!watch_.idle()) watch_.entered(*item.packet, item.from, true);
+        const int answer = call.error_of(
+            policy_->table().handlemsg(handle(*from), handle(*item.packet), item.depth));
+        if (answer != 0 && !watch_.idle()) watch_.refused(*item.packet, call.explanation(kRefused));
     }
     injected_.clear();
     --policy_calls_;
@@ -476,7 +536,9 @@ PacketRef Network::derive(Node& payer, const Packet& original, std::uint32_t cut
 }
 
 void Network::deliver(Node& to, Packet& packet) {
-    if (to.number_ != packet.from) to.offer(packet);
+    if (to.number_ == packet.from) return;
+    const Fate fate = to.offer(packet);
+    if (!watch_.idle()) watch_.offered(packet, to.number_, fate);
 }
 
 void Network::deliver_all(Packet& packet) {

@@ -36,6 +36,7 @@
 #include "core/options.h"
 #include "core/ownership.h"
 #include "core/packet.h"
+#include "core/packet_watch.h"
 #include "core/policy.h"
 #include "core/port_set.h"
 #include "core/timers.h"
@@ -181,6 +182,9 @@ class Network final : private Work, private Backlog::Owner {
     // Whether a packet of MTU bytes would have to wait.
     bool would_block(const Node& from) const IPN_ON_LOOP;
 
+    // Tells `observer` of every packet from now on, until it leaves or the network ends.
+    void observe(PacketObserver& observer) IPN_ON_LOOP;
+
     // ---- what a policy does (see policy_host.cc)
 
     // Neither throws: what there is no memory for is the node's loss.
@@ -263,6 +267,7 @@ class Network final : private Work, private Backlog::Owner {
     Ownership framed_file;
     Ownership stats_file;
     Ownership oob_file;
+    Ownership capture_file;
     Ownership ports_directory;
     Ownership policy_directory;
     PolicyFiles policy_files;
@@ -315,8 +320,12 @@ class Network final : private Work, private Backlog::Owner {
     // What is sent is `data`, in `packet` if there was memory for one.
     Sent enter(Node& from, const PacketRef& packet, std::span<const std::byte> data,
                const Offload& offload) IPN_ON_LOOP;
+    // What send() answers for a packet that is not taken at all.
+    Sent reject(const Node& from, std::span<const std::byte> data, const Offload& offload,
+                Send outcome) IPN_ON_LOOP;
     bool has_room() const;
     Sent dispatch(Node& from, Packet& packet) IPN_ON_LOOP;
+    Result<void> queue_injected(Node& from, Packet& packet, int depth) IPN_ON_LOOP;
     void run_injected() IPN_ON_LOOP;
     Result<std::uint32_t> choose_port(Node& node, std::uint32_t wanted) IPN_ON_LOOP;
 
@@ -376,7 +385,8 @@ class Network final : private Work, private Backlog::Owner {
     List<Node, WritableTag> writable_watchers_;
     std::vector<Injected> injected_;
     std::deque<PacketRef> retained_;  // in no pool; oldest first
-    int policy_calls_ = 0;            // how many calls into the policy are on the stack
+    PacketWatch watch_;
+    int policy_calls_ = 0;  // how many calls into the policy are on the stack
 
     Timer stall_timer_;
     std::optional<Instant> stalled_since_;

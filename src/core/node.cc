@@ -172,11 +172,14 @@ Result<void> Node::set_description(std::string_view text) {
     return {};
 }
 
-void Node::offer(Packet& packet) {
-    if (state_ != State::connected || !reads(without(role_, hung_up_)) || out_of_memory_) return;
-    if (!can_take(packet)) {
+Fate Node::offer(Packet& packet) {
+    if (state_ != State::connected || !reads(without(role_, hung_up_)) || out_of_memory_)
+        return Fate::unwanted;
+    Fate fate = fate_of(packet);
+    if (fate != Fate::queued) {
         drop(packet);
     } else if (!make_readable(packet) || !queue_.push(packet)) {
+        fate = Fate::no_memory;
         if (network_->options().lossless)
             out_of_memory_ = true;  // not a packet less without saying so: run() cuts the node
         else
@@ -184,14 +187,17 @@ void Node::offer(Packet& packet) {
     }
     if (delivery_expected_) network_->registry().work().count(packet.length());
     schedule_delivery();
+    return fate;
 }
 
-bool Node::can_take(const Packet& packet) const {
+Fate Node::fate_of(const Packet& packet) const {
     const NetworkOptions& options = network_->options();
     const bool fits = options.lossless || queue_.size() < options.msgpoolsize;
     const bool can_be_said =
         prefix_ == 0 || reads_frames_of(packet) || packet.length() <= UINT16_MAX;
-    return fits && can_be_said && !packet.transient();
+    if (!fits) return Fate::queue_full;
+    if (!can_be_said) return Fate::too_long;
+    return packet.transient() ? Fate::no_memory : Fate::queued;
 }
 
 void Node::drop(const Packet& packet) {

@@ -33,6 +33,7 @@
 #include "core/on_loop.h"
 #include "core/oob_queue.h"
 #include "core/ownership.h"
+#include "core/packet_watch.h"
 #include "core/queue.h"
 #include "core/work.h"
 
@@ -208,9 +209,10 @@ class Node final : private Work, public ListHook<WritableTag> {
     Role hung_up_ = Role::none;   // what the other end no longer is there for
     bool state_changed_ = false;  // the endpoint is to be told
 
-    // Takes a packet into the queue, or counts why not.
-    void offer(Packet& packet) IPN_ON_LOOP;
-    bool can_take(const Packet& packet) const;
+    // Takes a packet into the queue, or counts that it is lost.
+    Fate offer(Packet& packet) IPN_ON_LOOP;
+    // What will become of the packet, unless memory lacks.
+    Fate fate_of(const Packet& packet) const;
     void drop(const Packet& packet);
     // Whether it gets the frames that the packet stands for.
     bool reads_frames_of(const Packet& packet) const {

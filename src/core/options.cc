@@ -73,6 +73,15 @@ Result<void> parse_policy(NetworkOptions& options, std::string_view text) {
     return {};
 }
 
+Result<void> parse_capture_filter(NetworkOptions& options, std::string_view text) {
+    constexpr std::size_t kLengthMax = 1023;
+    if (text.size() > kLengthMax)
+        return fail(EINVAL, "a filter has at most 1023 bytes, not " + std::to_string(text.size()));
+    if (!is_text(text)) return fail(EINVAL, "a filter is text without control characters");
+    options.capture_filter = text;
+    return {};
+}
+
 template <std::uint32_t NetworkOptions::*Member, std::uint32_t Min, std::uint32_t Max>
 constexpr Option number(std::string_view name, std::string_view values, When when) {
     return {name, values, when, parse_number<Member, Min, Max>, show_number<Member>};
@@ -100,6 +109,9 @@ constexpr std::array kOptions{
     choice<&O::short_read>("short_read", "keep, truncate", When::any_time),
     number<&O::retain, 0, 65535>("retain", "0..65535 packets", When::any_time),
     choice<&O::linktype>("linktype", "ethernet, user0", When::any_time),
+    number<&O::capture_snaplen, 1, 262144>("capture.snaplen", "1..262144 bytes", When::any_time),
+    Option{kCaptureFilter, "an expression of pcap-filter(7)", When::any_time, parse_capture_filter,
+           [](const O& options) { return options.capture_filter; }},
     choice<&O::ephemeral>("ephemeral", "0, 1", When::any_time),
 };
 

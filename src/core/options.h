@@ -35,6 +35,8 @@ struct NetworkOptions {
     ShortRead short_read = ShortRead::keep;
     std::uint32_t retain = 0;
     Linktype linktype = Linktype::user0;
+    std::uint32_t capture_snaplen = 262144;
+    std::string capture_filter;
     bool ephemeral = false;
 
     bool operator==(const NetworkOptions&) const = default;
@@ -52,6 +54,9 @@ struct Option {
     Result<void> (*parse)(NetworkOptions& options, std::string_view text);
     std::string (*show)(const NetworkOptions& options);
 };
+
+// What only libpcap can judge: whoever sets it asks there first (fs/capture_filter.h).
+inline constexpr std::string_view kCaptureFilter = "capture.filter";
 
 std::span<const Option> options();
 const Option* find_option(std::string_view name);

@@ -22,7 +22,10 @@ PolicyCall::PolicyCall(Network& network)
 
 PolicyCall::~PolicyCall() {
     const AssumeLoop here;
-    if (network_ != nullptr && --network_->policy_calls_ == 0) network_->run_injected();
+    if (network_ != nullptr) {
+        network_->watch_.tell();
+        if (--network_->policy_calls_ == 0) network_->run_injected();
+    }
     current_ = outer_;
 }
 

@@ -42,9 +42,10 @@ class PolicyCall {
 
     // Keeps the beginning of `words`, if they are text.
     void explain(std::string_view words);
-    std::string words(const char* otherwise) const {
-        return words_.empty() ? std::string(otherwise) : words_;
+    std::string_view explanation(const char* otherwise) const {
+        return words_.empty() ? std::string_view(otherwise) : words_;
     }
+    std::string words(const char* otherwise) const { return std::string(explanation(otherwise)); }
 
   private:
     static inline PolicyCall* current_ = nullptr;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/text.h"
+#include "fs/capture_filter.h"
 
 namespace ipn::fs {
 
@@ -276,6 +277,9 @@ std::vector<std::string> Attributes::list(const Place& place) const {
 
 Result<Change> Attributes::set_option(const Place& place, const core::Option& option,
                                       std::optional<std::string_view> value) {
+    if (value && option.name == core::kCaptureFilter)
+        if (auto valid = check_capture_filter(*value); !valid)
+            return tl::unexpected(std::move(valid.error()));
     if (place.kind == Place::Kind::root) {
         const core::NetworkOptions built_in;
         return set_default(option, value ? std::string(*value) : option.show(built_in));

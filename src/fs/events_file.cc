@@ -120,7 +120,7 @@ void EventsFiles::happened(const Event& event) {
             if (!line.empty()) return file.push(line);
         } catch (const std::bad_alloc&) {  // this one does not
         }
-        file.push_nothing();
+        file.lose();
     });
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "fs/capture.h"
 #include "fs/filesystem.h"
 #include "fs/framed_port.h"
 #include "fs/oob_file.h"
@@ -29,11 +30,10 @@ namespace {
 // so that no inode lock does; no flush at close.
 constexpr std::uint32_t kPortFlags =
     FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES;
-
-// The same for files whose contents come while they are read.
+// The same for what is only read while it comes.
 constexpr std::uint32_t kRecordFlags = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NOFLUSH;
 
-constexpr const char* kOnlyRead = "this file is only read";
+const core::Error kOnlyRead{EPERM, "this file is only read"};
 
 Role role_of(int flags) {
     switch (flags & O_ACCMODE) {
@@ -114,6 +114,7 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
             return open_view(std::move(request), place, flags);
         case Kind::events:
         case Kind::oob:
+        case Kind::capture:
             return open_records(std::move(request), place, flags);
         case Kind::version:
             return open_text(std::move(request), place, flags, version_);
@@ -169,24 +170,25 @@ void Filesystem::open_port(Request request, fuse_ino_t node, const Place& place,
     if (!request.opened(open_out(handle, kPortFlags))) files_.erase(handle);
 }
 
+core::Result<std::unique_ptr<OpenFile>> Filesystem::make_record_file(
+    const Place& place, const core::Credentials& caller) {
+    if (place.kind == Kind::events) return events_.open(caller);
+    core::AccountRef payer = registry_.memory().account(caller.uid);
+    if (place.kind == Kind::capture)
+        return Capture::open(*place.network, records_, std::move(payer));
+    return std::make_unique<OobFile>(records_, std::move(payer), *place.network);
+}
+
 void Filesystem::open_records(Request request, const Place& place, int flags) {
-    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, {EPERM, kOnlyRead});
-    const core::Credentials caller = request.caller();
-    std::unique_ptr<OpenFile> file;
-    if (place.kind == Kind::events) {
-        auto opened = events_.open(caller);
-        if (!opened) return refuse(request, place, opened.error());
-        file = std::move(*opened);
-    } else {
-        file = std::make_unique<OobFile>(records_, registry_.memory().account(caller.uid),
-                                         *place.network);
-    }
-    const std::uint64_t handle = files_.insert(std::move(file));
+    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, kOnlyRead);
+    auto opened = make_record_file(place, request.caller());
+    if (!opened) return refuse(request, place, opened.error());
+    const std::uint64_t handle = files_.insert(std::move(*opened));
     if (!request.opened(open_out(handle, kRecordFlags))) files_.erase(handle);
 }
 
 void Filesystem::open_text(Request request, const Place& place, int flags, std::string text) {
-    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, {EPERM, kOnlyRead});
+    if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, kOnlyRead);
     core::Memory& memory = registry_.memory();
     core::AccountRef payer = memory.account(request.caller().uid);
     if (!memory.charge(*payer, text.size(), TextFile::kPurpose))

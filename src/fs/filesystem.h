@@ -133,6 +133,8 @@ class Filesystem {
                                                  int flags) IPN_ON_LOOP;
     void open_port(Request request, fuse_ino_t node, const Place& place, int flags) IPN_ON_LOOP;
     // A file whose contents come while it is read.
+    core::Result<std::unique_ptr<OpenFile>> make_record_file(
+        const Place& place, const core::Credentials& caller) IPN_ON_LOOP;
     void open_records(Request request, const Place& place, int flags) IPN_ON_LOOP;
     // A file that stays as it is.
     void open_text(Request request, const Place& place, int flags, std::string text);

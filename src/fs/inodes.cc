@@ -19,6 +19,7 @@ enum class Space : std::uint64_t {
     of_policy = 6,
     stats = 7,
     oob = 10,
+    capture = 9,
 };
 
 constexpr unsigned kSpaceShift = Slots<int>::kHandleBits;
@@ -93,6 +94,8 @@ Place Inodes::find(std::uint64_t id) const {
             return in_network(Place::Kind::stats, rest);
         case Space::oob:
             return in_network(Place::Kind::oob, rest);
+        case Space::capture:
+            return in_network(Place::Kind::capture, rest);
         case Space::of_policy:
             return find_of_policy(rest);
         case Space::fresh:
@@ -153,6 +156,8 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::stats, place.network->id());
         case Place::Kind::oob:
             return node_id(Space::oob, place.network->id());
+        case Place::Kind::capture:
+            return node_id(Space::capture, place.network->id());
         case Place::Kind::view:
             return node_id(Space::of_policy, OfPolicy::rest(*place.network, place.number));
         case Place::Kind::endpoints:
@@ -239,6 +244,8 @@ std::uint64_t Inodes::shown(const Place& place) {
             return range + 6;
         case Place::Kind::oob:
             return range + 10;
+        case Place::Kind::capture:
+            return range + 9;
         case Place::Kind::view:
             return range + kViews + place.number;
         case Place::Kind::numbered:

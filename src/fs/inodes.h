@@ -40,6 +40,7 @@ struct Place {
         framed,     // its framed
         stats,      // its stats
         oob,        // its oob
+        capture,    // its capture.pcap
         numbered,   // ports/N
         views,      // its policy/
         view,       // policy/NAME

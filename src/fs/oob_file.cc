@@ -34,7 +34,7 @@ void OobFile::push_line(Make make) {
     try {
         push(json_line(make()));
     } catch (const std::bad_alloc&) {
-        push_nothing();
+        lose();
     }
 }
 

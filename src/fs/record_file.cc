@@ -46,13 +46,15 @@ RecordFile::~RecordFile() {
 void RecordFile::push(std::string record) noexcept {
     if (ended_) return;
     tell_loss(record.size());
-    if (lost_ > 0 || !queue(std::move(record))) ++lost_;
+    if (to_be_told_ || !queue(std::move(record))) return lose();
     place_.work.add(*this);
 }
 
-void RecordFile::push_nothing() noexcept {
+void RecordFile::lose() noexcept {
     if (ended_) return;
     ++lost_;
+    ++lost_in_all_;
+    to_be_told_ = true;
     place_.work.add(*this);
 }
 
@@ -82,15 +84,19 @@ bool RecordFile::fits(std::size_t bytes) const {
 }
 
 void RecordFile::tell_loss(std::size_t next) noexcept {
-    if (lost_ == 0) return;
+    if (!to_be_told_) return;
     try {
         std::string words = lost_record(lost_);
-        if (words.empty() || (fits(words.size() + next) && queue(std::move(words)))) lost_ = 0;
+        if (!words.empty() && !(fits(words.size() + next) && queue(std::move(words)))) return;
+        lost_ = 0;
+        to_be_told_ = false;
     } catch (const std::bad_alloc&) {  // another time
     }
 }
 
 void RecordFile::end() {
+    if (ended_) return;
+    to_be_told_ = to_be_told_ || setting_.loss_told_at_end;
     tell_loss(0);
     ended_ = true;
     place_.work.add(*this);

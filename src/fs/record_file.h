@@ -43,6 +43,7 @@ class RecordFile : public OpenFile, private core::Work {
     struct Setting {
         Read read = Read::many;
         std::size_t bytes_max = 256 * 1024;
+        bool loss_told_at_end = false;  // also if nothing was lost
     };
 
     RecordFile(const Place& place, core::AccountRef payer, const Setting& setting);
@@ -56,7 +57,7 @@ class RecordFile : public OpenFile, private core::Work {
     // Queues a record, which is not empty, or counts it as lost. Does not throw.
     void push(std::string record) noexcept IPN_ON_LOOP;
     // Counts a record as lost that could not even be made.
-    void push_nothing() noexcept IPN_ON_LOOP;
+    void lose() noexcept IPN_ON_LOOP;
     // Nothing more comes.
     void end() IPN_ON_LOOP;
 
@@ -65,7 +66,9 @@ class RecordFile : public OpenFile, private core::Work {
     void poll(PollRequest poll) override;
 
   protected:
-    // What stands where `count` records, which take `bytes`, are missing; empty: nothing does.
+    std::uint64_t lost_in_all() const { return lost_in_all_; }
+
+    // What stands where `count` records are missing; empty: nothing does.
     virtual std::string lost_record(std::uint64_t count) = 0;
 
   private:
@@ -91,6 +94,8 @@ class RecordFile : public OpenFile, private core::Work {
     std::size_t offset_ = 0;  // of the oldest record that was read
     std::size_t bytes_ = 0;   // of all records: what is charged
     std::uint64_t lost_ = 0;  // not told yet
+    std::uint64_t lost_in_all_ = 0;
+    bool to_be_told_ = false;  // lost_, even if it is 0
     bool ended_ = false;
     core::List<ParkedRead, RecordReadTag> reads_;
     Channel* poll_channel_ = nullptr;

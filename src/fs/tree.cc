@@ -37,6 +37,7 @@ constexpr std::string_view kEventsName = "events";
 constexpr std::string_view kPoliciesName = "policies";
 constexpr std::string_view kPortName = "port";
 constexpr std::string_view kFramedName = "framed";
+constexpr std::string_view kCaptureName = "capture.pcap";
 constexpr std::string_view kPortsName = "ports";
 constexpr std::string_view kStatsName = "stats";
 constexpr std::string_view kOobName = "oob";
@@ -110,6 +111,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::network:
             if (name == kPortName) return {.kind = Kind::port, .network = parent.network};
             if (name == kFramedName) return {.kind = Kind::framed, .network = parent.network};
+            if (name == kCaptureName) return {.kind = Kind::capture, .network = parent.network};
             if (name == kPortsName) return {.kind = Kind::ports, .network = parent.network};
             if (name == kOobName) return {.kind = Kind::oob, .network = parent.network};
             if (name == kViewsName) return {.kind = Kind::views, .network = parent.network};
@@ -138,6 +140,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::stats:
         case Kind::events:
         case Kind::oob:
+        case Kind::capture:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:
@@ -176,6 +179,8 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->stats_file;
         case Kind::oob:
             return &place.network->oob_file;
+        case Kind::capture:
+            return &place.network->capture_file;
         case Kind::views:
             return &place.network->policy_directory;
         case Kind::view:
@@ -465,6 +470,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
     listing->entries.push_back({".", own, S_IFDIR});
     listing->entries.push_back({"..", own, S_IFDIR});
     // What one waits for to read is listed as a device: programs that walk a tree do not open these
+    // What would join or block is listed as a device: programs that walk a tree do not open these
     // to read them, while stat(2) says what they are.
     switch (place.kind) {
         case Kind::root:
@@ -484,6 +490,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::network:
             add(kPortName, S_IFCHR);  // first, see unlink()
             add(kFramedName, S_IFCHR);
+            add(kCaptureName, S_IFCHR);
             add(kPortsName, S_IFDIR);
             add(kOobName, S_IFCHR);
             add(kViewsName, S_IFDIR);
@@ -511,6 +518,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::stats:
         case Kind::events:
         case Kind::oob:
+        case Kind::capture:
         case Kind::numbered:
         case Kind::view:
         case Kind::endpoint:

@@ -39,6 +39,7 @@ OPTIONS = [
     "short_read",
     "retain",
     "linktype",
+    "capture.snaplen",
     "ephemeral",
 ]
 

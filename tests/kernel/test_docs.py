@@ -32,7 +32,7 @@ def items(page, pattern):
 
 def attributes_of_the_page():
     """`error` has a section of its own."""
-    return items(OPTIONS_PAGE, r"Va user\.ipn\.(\w+)") | {"error"}
+    return items(OPTIONS_PAGE, r"Va user\.ipn\.([\w.]*\w)") | {"error"}
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_every_attribute_of_the_page_can_be_read(net):
 
 
 def test_readme_mentions_only_attributes_that_exist(network_options):
-    mentioned = set(re.findall(r"user\.ipn\.(\w+)", README.read_text(encoding="utf-8")))
+    mentioned = set(re.findall(r"user\.ipn\.([\w.]*\w)", README.read_text(encoding="utf-8")))
     assert mentioned <= network_options | NOT_LISTED | NODE_ATTRIBUTES
 
 

@@ -27,6 +27,8 @@ OPTIONS = {
     "short_read": ("keep", ["truncate"], ["lose"]),
     "retain": ("0", ["1", "65535"], ["-1", "65536", "all"]),
     "linktype": ("user0", ["ethernet"], ["wifi", "user1"]),
+    "capture.snaplen": ("262144", ["1", "262143"], ["0", "262145"]),
+    "capture.filter": ("", ["arp or icmp"], ["tcp port", "host example.org"]),
     "ephemeral": ("0", ["1"], ["2", "yes"]),
 }
 FIXED_WHILE_CONNECTED = ["policy", "mtu", "type", "lossless", "msgpoolsize"]
@@ -248,7 +250,7 @@ class TestListing:
     def test_getfattr_shows_them_with_their_values(self, net):
         lines = run("getfattr", "-d", "--absolute-names", net("lan", mtu=99).path).splitlines()
         shown = dict(
-            re.fullmatch(r'user\.ipn\.(\w+)="(.*)"', line).groups() for line in lines[1:] if line
+            re.fullmatch(r'user\.ipn\.([\w.]+)="(.*)"', line).groups() for line in lines[1:] if line
         )
         assert shown == {**DEFAULTS, "mtu": "99"}
 

@@ -38,8 +38,8 @@ class PolicyTreeTest : public PolicyProtoTest {
 // ---- views
 
 TEST_F(PolicyTreeTest, ViewsAreListedAndRead) {
-    EXPECT_THAT(names("lab"), ElementsAre("c port", "c framed", "d ports", "c oob", "d policy",
-                                          "- stats", "d rooms"));
+    EXPECT_THAT(names("lab"), ElementsAre("c port", "c framed", "c capture.pcap", "d ports",
+                                          "c oob", "d policy", "- stats", "d rooms"));
     EXPECT_THAT(names("lab/policy"), ElementsAre("- calls", "- broken"));
     policy.calls = {"one", "two"};
     File view = mount.open("lab/policy/calls", O_RDONLY);
@@ -86,8 +86,8 @@ TEST_F(PolicyTreeTest, WithAnotherPolicyItsFilesAreGone) {
     const std::uint64_t calls = mount.node("lab/policy/calls"), rooms = mount.node("lab/rooms"),
                         attic = mount.node("lab/rooms/attic");
     set("policy", "broadcast");
-    EXPECT_THAT(names("lab"),
-                ElementsAre("c port", "c framed", "d ports", "c oob", "d policy", "- stats"));
+    EXPECT_THAT(names("lab"), ElementsAre("c port", "c framed", "c capture.pcap", "d ports",
+                                          "c oob", "d policy", "- stats"));
     EXPECT_THAT(names("lab/policy"), ElementsAre());
     EXPECT_FALSE(mount.exists("lab/policy/calls"));
     EXPECT_FALSE(mount.exists("lab/rooms"));

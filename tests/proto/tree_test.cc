@@ -169,8 +169,8 @@ TEST_F(TreeTest, ListingsNameWhatIsThere) {
     EXPECT_EQ(list(ask::kRoot), (Names{".", "..", ".ipnfs", "lab"}));
     EXPECT_EQ(list(mount.node(".ipnfs")),
               (Names{".", "..", "policies", "version", "metrics", "events"}));
-    EXPECT_EQ(list(lab_node()),
-              (Names{".", "..", "port", "framed", "ports", "oob", "policy", "stats"}));
+    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "capture.pcap", "ports", "oob",
+                                       "policy", "stats"}));
     EXPECT_EQ(list(ports_node()), (Names{".", "..", "0", "7"}));
 }
 
@@ -192,8 +192,9 @@ TEST_F(TreeTest, WhatOneWaitsForIsListedAsADeviceSoThatNobodyOpensIt) {
         for (const Listed& entry : entries(call(ask::readdir(directory, handle, 0, 4096))))
             if (entry.type == static_cast<std::uint32_t>(S_IFCHR >> 12)) devices.insert(entry.name);
     }
-    EXPECT_EQ(devices, (std::set<std::string>{"port", "framed", "oob", "events"}));
-    for (const char* path : {"lab/port", "lab/framed", "lab/oob", ".ipnfs/events"})
+    EXPECT_EQ(devices, (std::set<std::string>{"port", "framed", "capture.pcap", "oob", "events"}));
+    for (const char* path :
+         {"lab/port", "lab/framed", "lab/oob", "lab/capture.pcap", ".ipnfs/events"})
         EXPECT_EQ(mount.look_up(path).attr.mode & S_IFMT, static_cast<std::uint32_t>(S_IFREG));
 }
 

@@ -9,6 +9,7 @@ class FakeClock final : public core::Clock {
   public:
     core::Instant now() const override { return now_; }
     core::WallTime wall() const override { return core::WallTime(now_.time_since_epoch()); }
+    core::WallTime exact_wall() const override { return wall(); }
 
     void advance(core::Duration time) { now_ += time; }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <vector>
 
 namespace ipn::core {
 namespace {
@@ -81,6 +82,18 @@ TEST(ListTest, AnElementCanBeOnSeveralListsAtOnce) {
     other.push_back(element);
     list.pop_front();
     EXPECT_EQ(&other.front(), &element);
+}
+
+TEST(ListTest, ShowsEveryElementInOrderAndKeepsThem) {
+    Numbers list;
+    list.for_each([](Element&) { FAIL() << "there is none"; });
+    Element first(1), second(2);
+    list.push_back(first);
+    list.push_back(second);
+    std::vector<int> seen;
+    list.for_each([&](Element& element) { seen.push_back(element.number); });
+    EXPECT_EQ(seen, (std::vector{1, 2}));
+    EXPECT_EQ(&list.front(), &first);
 }
 
 TEST(ListTest, TakesAllOfAnotherBehindItsOwn) {

@@ -33,7 +33,7 @@ TEST(OptionsTest, DefaultsAreThoseOfTheManual) {
         {"lossless", "0"},       {"msgpoolsize", "128"}, {"numnodes", "32"},
         {"eof", "never"},        {"minreaders", "0"},    {"stall_timeout_ms", "0"},
         {"overrun_error", "0"},  {"short_read", "keep"}, {"linktype", "user0"},
-        {"ephemeral", "0"}};
+        {"ephemeral", "0"},      {"capture.filter", ""}, {"capture.snaplen", "262144"}};
     const NetworkOptions defaults;
     for (const auto& [name, value] : expected) {
         ASSERT_NE(find_option(name), nullptr) << name;
