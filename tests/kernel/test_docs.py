@@ -16,6 +16,7 @@ from ipnfs_testlib import run
 SOURCE = pathlib.Path(__file__).parents[2]
 MOUNT_PAGE = SOURCE / "man" / "ipnfs.8"
 OPTIONS_PAGE = SOURCE / "man" / "ipnfs-options.7"
+SWITCH_PAGE = SOURCE / "policies" / "vdeswitch" / "ipnfs-vdeswitch.7"
 README = SOURCE / "README.md"
 
 NODE_ATTRIBUTES = set(
@@ -79,6 +80,35 @@ def test_readme_mentions_only_mount_options_that_exist(mount_options):
     lists = re.findall(r"(?:mount|ipnfs)\b.* -o (\S+)", README.read_text(encoding="utf-8"))
     mentioned = {option.partition("=")[0] for options in lists for option in options.split(",")}
     assert mentioned <= mount_options | {"allow_other", "ro", "noauto", "nofail"}
+
+
+class TestSwitchPage:
+    """ipnfs-vdeswitch(7) against a network with that policy."""
+
+    @pytest.fixture
+    def lan(self, net):
+        return net(policy="vdeswitch")
+
+    def test_lists_all_options_and_their_defaults(self, lan):
+        port = lan.both()
+        own = "user.ipn.vdeswitch."
+        shown = {}
+        for path in (lan.path, lan.node_path(port.number)):
+            names = [name for name in os.listxattr(path) if name.startswith(own)]
+            shown |= {name.removeprefix(own): os.getxattr(path, name).decode() for name in names}
+        blocks = SWITCH_PAGE.read_text(encoding="utf-8").split(f".It Va {own}")[1:]
+        page = {name: text for name, _, text in (block.partition("\n") for block in blocks)}
+        assert set(page) == set(shown)
+        for name, initial in shown.items():
+            assert f"\n.Pq Cm {initial} " in page[name] if initial else "\n.Pq none " in page[name]
+
+    def test_lists_all_views_with_their_columns(self, lan):
+        views = os.listdir(os.path.join(lan.path, "policy"))
+        assert items(SWITCH_PAGE, r"Pa (\w+)$") == set(views)
+        text = SWITCH_PAGE.read_text(encoding="utf-8")
+        for name in views:
+            header = pathlib.Path(lan.path, "policy", name).read_text(encoding="ascii")
+            assert f".It Pa {name}\n.Ql {header.splitlines()[0]} " in text
 
 
 @pytest.mark.parametrize(
