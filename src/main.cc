@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <mntent.h>
 #include <poll.h>
+#include <sched.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
@@ -36,6 +37,7 @@
 #include "core/commit.h"
 #include "core/registry.h"
 #include "fs/background.h"
+#include "fs/command_ring.h"
 #include "fs/filesystem.h"
 #include "fs/module.h"
 #include "fs/module_directory.h"
@@ -129,6 +131,7 @@ class Input final : private ipn::ring::Operation {
         if (std::exchange(watching_, true)) return;
         ring_.poll(descriptor, POLLIN, *this);
     }
+    bool watching() const { return watching_; }
     void stop() {
         if (watching_) ring_.cancel(*this);
     }
@@ -140,13 +143,71 @@ class Input final : private ipn::ring::Operation {
     bool watching_ = false;
 };
 
+// The ring, for FUSE over io_uring.
+class FuseCommands final : public ipn::fs::CommandRing {
+  public:
+    explicit FuseCommands(ipn::ring::Ring& ring) : ring_(ring), cpus_(possible_cpus()) {}
+
+    std::unique_ptr<Command> make_command(Completion& completion) override {
+        return std::make_unique<OneCommand>(ring_, completion);
+    }
+    void turn() override { ring_.turn(std::chrono::nanoseconds(0)); }
+    unsigned cpus() const override { return cpus_; }
+    bool run_on(unsigned cpu, const std::function<void()>& call) override {
+        constexpr std::size_t kSets = 8;  // for 8192 CPUs, as many as kernels are built for
+        std::array<cpu_set_t, kSets> before{};
+        std::array<cpu_set_t, kSets> there{};
+        CPU_SET_S(cpu, sizeof there, there.data());
+        if (sched_getaffinity(0, sizeof before, before.data()) != 0 ||
+            sched_setaffinity(0, sizeof there, there.data()) != 0)
+            return false;
+        call();
+        sched_setaffinity(0, sizeof before, before.data());
+        return true;
+    }
+
+  private:
+    class OneCommand final : public Command, private ipn::ring::Operation {
+      public:
+        OneCommand(ipn::ring::Ring& ring, Completion& completion)
+            : ring_(ring), completion_(completion) {}
+        void submit(int fd, std::uint32_t operation, std::span<const iovec> memory,
+                    std::span<const std::byte> argument) override {
+            ring_.command(fd, operation, memory, argument, *this);
+        }
+
+      private:
+        void completed(int result) override { completion_.completed(result); }
+
+        ipn::ring::Ring& ring_;
+        Completion& completion_;
+    };
+
+    // As the kernel counts them: a list of ranges, "0-3,8".
+    static unsigned possible_cpus() {
+        std::ifstream file("/sys/devices/system/cpu/possible");
+        unsigned count = 0;
+        for (unsigned first = 0; file >> first;) {
+            unsigned last = first;
+            if (file.peek() == '-') file.ignore() >> last;
+            count += last - first + 1;
+            file.ignore();
+        }
+        return count;
+    }
+
+    ipn::ring::Ring& ring_;
+    const unsigned cpus_;
+};
+
 std::string version_text(const CommandLine& line, Session::Protocol protocol) {
     utsname kernel{};
     uname(&kernel);
     return fmt::format(
         "name: ipnfs\nversion: {}\nmount: {}\nkernel: {}\nfuse_protocol: {}.{}\n"
-        "fuse_transport: device\nloop: io_uring\n",
-        IPNFS_VERSION, line.name, kernel.release, protocol.major, protocol.minor);
+        "fuse_transport: {}\nloop: io_uring\n",
+        IPNFS_VERSION, line.name, kernel.release, protocol.major, protocol.minor,
+        protocol.over_ring ? "io_uring" : "device");
 }
 
 // Ends every network; what nobody will read any more is told, not hidden.
@@ -173,13 +234,21 @@ class Daemon {
           signals_(ring_),
           input_(ring_),
           worker_(ring_),
+          fuse_commands_(ring_),
           registry_(clock_, options.limits),
           filesystem_(registry_, commit_, root_of(options), {.uid = geteuid(), .gid = getegid()}),
           session_(filesystem_, fuse_options(line, options),
-                   [this, line, ready = std::move(ready)](Session::Protocol protocol) {
+                   [this, line, demanded = options.uring,
+                    ready = std::move(ready)](Session::Protocol protocol) {
                        filesystem_.set_version(version_text(line, protocol));
+                       if (demanded && !protocol.over_ring)
+                           spdlog::warn(
+                               "option uring: this kernel does not offer FUSE over "
+                               "io_uring, or it is switched off: it is Linux 6.14's, see "
+                               "/sys/module/fuse/parameters/enable_uring");
                        ready();
                    }) {
+        if (options.uring) session_.offer(fuse_commands_, registry_);
         filesystem_.load_modules_with(worker_, loader_);
         registry_.policies().on_warning(
             [](const std::string& words) { spdlog::warn("{}", words); });
@@ -192,6 +261,10 @@ class Daemon {
             spdlog::warn("policydir: {}", trouble);
     }
 
+    ~Daemon() { close_ring(); }
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
     ipn::core::Result<void> mount(const std::string& directory) {
         return session_.mount(directory);
     }
@@ -200,9 +273,9 @@ class Daemon {
         for (;;) {
             while (registry_.work().due()) registry_.work().run_one();
             run_timers();
-            if (ring_.pending()) ring_.turn(std::chrono::nanoseconds(0));
+            if (ring_.pending() || ring_.queued() >= kQueuedMax) turn(std::chrono::nanoseconds(0));
             if (signals_.came()) return;
-            switch (session_.handle_one()) {
+            switch (from_device()) {
                 case Session::Handled::ended:
                     return;
                 case Session::Handled::request:
@@ -224,14 +297,19 @@ class Daemon {
         filesystem_.end_events();
         while (!registry_.work().empty()) registry_.work().run_one();
         finish_registrations();
-        session_.unmount();
         input_.stop();
         signals_.stop();
-        while (ring_.in_kernel() > 0) ring_.turn(std::nullopt);
+        while (ring_.in_kernel() > 0) turn(std::nullopt);
+        turn(std::chrono::nanoseconds(0));
+        // Before the mount: the kernel waits there for what the ring still has.
+        close_ring();
+        session_.unmount();
     }
 
   private:
     static constexpr unsigned kRingEntries = 256;
+    static constexpr unsigned kQueuedMax =
+        1;  // answers over the ring that are made before it turns
 
     static ipn::core::Ownership root_of(const MountOptions& options) {
         const bool by_root = geteuid() == 0;
@@ -273,17 +351,38 @@ class Daemon {
     // Whoever registers a policy just now is answered before the mount goes.
     void finish_registrations() {
         while (worker_.busy()) {
-            switch (session_.handle_one()) {
+            switch (from_device()) {
                 case Session::Handled::request:
                     break;
                 case Session::Handled::nothing:
                     sleep();
                     break;
                 case Session::Handled::ended:
-                    ring_.turn(std::nullopt);
+                    turn(std::nullopt);
                     break;
             }
         }
+    }
+
+    bool turn(std::optional<std::chrono::nanoseconds> timeout) {
+        const bool any = ring_.turn(timeout);
+        session_.attend_ring();
+        if (any) trimmed_ = false;
+        return any;
+    }
+
+    // Where requests come over the ring, the device is asked only when it says that it has any.
+    Session::Handled from_device() {
+        if (session_.over_ring() && input_.watching()) return Session::Handled::nothing;
+        const Session::Handled handled = session_.handle_one();
+        if (session_.over_ring() && handled == Session::Handled::nothing)
+            input_.watch(session_.descriptor());
+        return handled;
+    }
+
+    void close_ring() {
+        session_.close_ring();
+        ring_.close();
     }
 
     void run_timers() {
@@ -295,11 +394,12 @@ class Daemon {
         constexpr std::chrono::seconds kRest(1);
         input_.watch(session_.descriptor());
         if (const auto next = registry_.timers().next()) {
-            ring_.turn(std::max(*next - clock_.now(), ipn::core::Duration(0)));
+            turn(std::max(*next - clock_.now(), ipn::core::Duration(0)));
         } else if (trimmed_) {
-            ring_.turn(std::nullopt);
-        } else if (!ring_.turn(kRest)) {
+            turn(std::nullopt);
+        } else if (!turn(kRest)) {
             // A second without anything to do: memory that was kept for reuse goes back.
+            session_.trim_ring();
             registry_.packets().trim();
             malloc_trim(0);
             trimmed_ = true;
@@ -311,6 +411,7 @@ class Daemon {
     Signals signals_;
     Input input_;
     WorkerThread worker_;
+    FuseCommands fuse_commands_;
     ipn::fs::SharedObjectLoader loader_;
     ipn::core::Registry registry_;
     ipn::core::VolatileCommit commit_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -16,6 +17,12 @@ void put_header(std::byte* at, std::uint64_t unique, int error, std::size_t data
     const fuse_out_header header{
         .len = static_cast<std::uint32_t>(kHeaderSize + data), .error = error, .unique = unique};
     std::memcpy(at, &header, sizeof header);
+}
+
+// ENOENT: the request is gone. ENODEV, EBADF, EPIPE: so is the whole mount, as reading will tell.
+bool is_nobodys_failure(int error) {
+    return error == ENOENT || error == ENODEV || error == EBADF || error == EPIPE ||
+           error == ENOMEM || error == EAGAIN || error == ECONNRESET;
 }
 
 }  // namespace
@@ -66,23 +73,38 @@ void Channel::gathered(std::uint64_t unique, std::size_t length) {
     send(start, kHeaderSize + length);
 }
 
-void Channel::wake_pollers(std::uint64_t poll_handle) {
-    std::array<std::byte, kHeaderSize + sizeof(fuse_notify_poll_wakeup_out)> notice;
-    put_header(notice.data(), 0, FUSE_NOTIFY_POLL, sizeof(fuse_notify_poll_wakeup_out));
-    const fuse_notify_poll_wakeup_out wakeup{.kh = poll_handle};
-    std::memcpy(notice.data() + kHeaderSize, &wakeup, sizeof wakeup);
-    send(notice.data(), notice.size());
+template <typename Notice>
+int Channel::notify(fuse_notify_code code, const Notice& notice) {
+    std::array<std::byte, kHeaderSize + sizeof notice> message;
+    put_header(message.data(), 0, code, sizeof notice);
+    std::memcpy(message.data() + kHeaderSize, &notice, sizeof notice);
+    return write(message.data(), message.size());
 }
 
-void Channel::send(const void* bytes, std::size_t length) {
+void Channel::wake_pollers(std::uint64_t poll_handle) {
+    const int error = notify(FUSE_NOTIFY_POLL, fuse_notify_poll_wakeup_out{.kh = poll_handle});
+    IPN_CHECK(error == 0 || is_nobodys_failure(error));
+}
+
+bool Channel::ask_back(std::uint64_t unique, std::uint64_t node) {
+    return notify(FUSE_NOTIFY_RETRIEVE, fuse_notify_retrieve_out{.notify_unique = unique,
+                                                                 .nodeid = node,
+                                                                 .offset = 0,
+                                                                 .size = 0,
+                                                                 .padding = 0}) == 0;
+}
+
+int Channel::write(const void* bytes, std::size_t length) {
     ssize_t written;
     do {
         written = ::write(fd_, bytes, length);
     } while (written < 0 && errno == EINTR);
-    // ENOENT: the request is gone. ENODEV, EBADF, EPIPE: so is the whole mount, as reading will
-    // tell.
-    IPN_CHECK(written >= 0 || errno == ENOENT || errno == ENODEV || errno == EBADF ||
-              errno == EPIPE || errno == ENOMEM || errno == EAGAIN || errno == ECONNRESET);
+    return written < 0 ? errno : 0;
+}
+
+void Channel::send(const void* bytes, std::size_t length) {
+    const int error = write(bytes, length);
+    IPN_CHECK(error == 0 || is_nobodys_failure(error));
 }
 
 }  // namespace ipn::fs

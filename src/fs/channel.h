@@ -13,33 +13,38 @@
 #include <span>
 
 #include "core/packet.h"
+#include "fs/reply.h"
 #include "fs/wire.h"
 
 namespace ipn::fs {
 
-class Channel {
+class Channel final : public Reply {
   public:
-    static constexpr std::size_t kDataMax = 1024 * 1024;  // of one reply
-
     Channel();
     void attach(int fd) { fd_ = fd; }
 
-    void error(std::uint64_t unique, int code);
-    // `data` is at most a few hundred bytes.
-    void small(std::uint64_t unique, std::span<const std::byte> data);
+    void error(std::uint64_t unique, int code) override;
+    void small(std::uint64_t unique, std::span<const std::byte> data) override;
     void packet(std::uint64_t unique, core::Packet& packet, std::uint32_t offset,
-                std::uint32_t length);
-    // Where to gather the data of a reply that gathered() then sends.
-    std::span<std::byte> gather_space();
-    void gathered(std::uint64_t unique, std::size_t length);
+                std::uint32_t length) override;
+    std::span<std::byte> gather_space() override;
+    void gathered(std::uint64_t unique, std::size_t length) override;
+    bool may_wait() const override { return true; }
 
     // Wakes whoever polls the file that the kernel calls `poll_handle`.
     void wake_pollers(std::uint64_t poll_handle);
+    // Makes the kernel send us a request: NOTIFY_REPLY, with that id and nothing in it. `node` has
+    // to be a regular file that the kernel knows; false if it is not.
+    bool ask_back(std::uint64_t unique, std::uint64_t node);
 
   private:
     struct Free {
         void operator()(void* pointer) const;
     };
+    // Both: 0, or the errno value of a message that the kernel refused; see send().
+    template <typename Notice>
+    int notify(fuse_notify_code code, const Notice& notice);
+    int write(const void* bytes, std::size_t length);
     void send(const void* bytes, std::size_t length);
 
     int fd_ = -1;

@@ -14,30 +14,31 @@
 
 #include "core/check.h"
 #include "fs/channel.h"
+#include "fs/reply.h"
 
 namespace ipn::fs {
 
 class LaneRequest {
   public:
-    LaneRequest(Channel& channel, std::uint64_t unique) : channel_(&channel), unique_(unique) {}
+    LaneRequest(Reply& reply, std::uint64_t unique) : reply_(&reply), unique_(unique) {}
     LaneRequest(LaneRequest&& other) noexcept
-        : channel_(std::exchange(other.channel_, nullptr)), unique_(other.unique_) {}
+        : reply_(std::exchange(other.reply_, nullptr)), unique_(other.unique_) {}
     LaneRequest& operator=(LaneRequest&&) = delete;
     ~LaneRequest() {
-        if (channel_ == nullptr) return;
+        if (reply_ == nullptr) return;
         IPN_CHECK(std::uncaught_exceptions() > 0);
         error(ENOMEM);
     }
 
     std::uint64_t unique() const { return unique_; }
-    Channel& channel() const { return *channel_; }
+    bool may_wait() const { return reply_->may_wait(); }
 
     void error(int code) { answer().error(unique_, code); }
     void read_nothing() { answer().small(unique_, {}); }
     void read_packet(core::Packet& packet, std::uint32_t offset, std::uint32_t length) {
         answer().packet(unique_, packet, offset, length);
     }
-    std::span<std::byte> gather_space() { return channel_->gather_space(); }
+    std::span<std::byte> gather_space() { return reply_->gather_space(); }
     void read_gathered(std::size_t length) { answer().gathered(unique_, length); }
     void written(std::uint32_t bytes) {
         const fuse_write_out out{.size = bytes, .padding = 0};
@@ -49,12 +50,12 @@ class LaneRequest {
     }
 
   private:
-    Channel& answer() {
-        IPN_CHECK(channel_ != nullptr);
-        return *std::exchange(channel_, nullptr);
+    Reply& answer() {
+        IPN_CHECK(reply_ != nullptr);
+        return *std::exchange(reply_, nullptr);
     }
 
-    Channel* channel_;
+    Reply* reply_;
     std::uint64_t unique_;
 };
 
@@ -73,6 +74,7 @@ struct WriteRequest {
 
 struct PollRequest {
     LaneRequest request;
+    Channel& channel;  // for wake-ups, which are no answers
     std::uint64_t poll_handle;
     std::uint32_t events;
     bool wants_wakeup;

@@ -75,6 +75,12 @@ Result<void> parse_level(MountOptions& options, std::string_view text) {
     return {};
 }
 
+template <bool Wanted>
+Result<void> set_uring(MountOptions& options, std::string_view) {
+    options.uring = Wanted;
+    return {};
+}
+
 using M = MountOptions;
 constexpr std::array kRows{
     Row{"max_networks", "N", "networks at most (1024)",
@@ -106,6 +112,8 @@ constexpr std::array kRows{
     Row{"policydir", "DIR", "modules registered as policies (" IPNFS_POLICYDIR ")",
         parse_policy_directory},
     Row{"log", "LEVEL", "error, warning, info or debug (info)", parse_level},
+    Row{"uring", "", "FUSE over io_uring where the kernel offers it", set_uring<true>},
+    Row{"no_uring", "", "requests by /dev/fuse only (the default)", set_uring<false>},
 };
 
 // `words`: separated and enclosed by blanks.
@@ -143,10 +151,13 @@ Result<void> parse_one(MountOptions& options, std::string_view option) {
     const std::string_view name = option.substr(0, option.find('='));
     for (const Row& row : kRows) {
         if (row.name != name) continue;
-        if (name.size() == option.size())
+        const bool has_value = name.size() < option.size();
+        if (has_value && row.value.empty())
+            return fail(EINVAL, fmt::format("option {} takes no value", name));
+        if (!has_value && !row.value.empty())
             return fail(EINVAL,
                         fmt::format("option {} needs a value: {}={}", name, name, row.value));
-        auto parsed = row.parse(options, option.substr(name.size() + 1));
+        auto parsed = row.parse(options, has_value ? option.substr(name.size() + 1) : "");
         if (!parsed) return fail(EINVAL, fmt::format("option {}: {}", name, parsed.error().words));
         return {};
     }
@@ -175,7 +186,10 @@ Result<MountOptions> parse_mount_options(const std::vector<std::string>& lists) 
 std::string mount_options_help() {
     std::string help = "Mount options (-o), besides those of FUSE and mount(8):\n";
     for (const Row& row : kRows)
-        help += fmt::format("  {:<22} {}\n", fmt::format("{}={}", row.name, row.value), row.help);
+        help += fmt::format(
+            "  {:<22} {}\n",
+            row.value.empty() ? std::string(row.name) : fmt::format("{}={}", row.name, row.value),
+            row.help);
     return help;
 }
 

@@ -132,6 +132,7 @@ void OpenPort::read(ReadRequest read) {
         return read.request.read_nothing();
     if (reads_.empty() && answer(read.request, read.size)) return;
     if (read.nonblocking) return read.request.error(EAGAIN);
+    if (!read.request.may_wait()) return refuse(read.request, ENOMEM, kTooManyWait);
 
     auto* parked = new ParkedRead(*this, std::move(read.request), read.size);
     reads_.push_back(*parked);
@@ -191,6 +192,7 @@ void OpenPort::write(WriteRequest write) {
 }
 
 bool OpenPort::park(WriteRequest& write, std::size_t taken) {
+    if (!write.request.may_wait()) return false;
     core::PacketRef kept = keep(write.data.subspan(taken));
     if (!kept) return false;
     auto* parked = new ParkedWrite(*this, std::move(write.request), taken, std::move(kept));
@@ -277,7 +279,7 @@ void OpenPort::poll(PollRequest poll) {
     const core::AssumeLoop here;
     poll_handle_ = poll.poll_handle;
     if (poll.wants_wakeup) {
-        poll_channel_ = &poll.request.channel();
+        poll_channel_ = &poll.channel;
         poll_awaited_ = true;
         update_expectation();
     }

@@ -80,6 +80,7 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
     Progress progress_of(const core::Network::Sent& sent) const;
     void wake_pollers() IPN_ON_LOOP;
 
+    static constexpr const char* kTooManyWait = "too many reads and writes are waiting already";
     static constexpr const char* kTooMuchWaits =
         "max_memory: too much is waiting already to be written";
 
@@ -94,7 +95,8 @@ class OpenPort : public OpenFile, public core::ListHook<InodeTag>, private core:
 
     // False, and the request untouched, if there is nothing to read yet.
     bool answer(LaneRequest& request, std::uint32_t size) IPN_ON_LOOP;
-    // Keeps what a blocked write has left. False, and nothing changed, if it may not hold so much.
+    // Keeps what a blocked write has left. False, and nothing changed, if it may not hold so much
+    // or wait at all.
     bool park(WriteRequest& write, std::size_t taken) IPN_ON_LOOP;
     core::PacketRef keep(std::span<const std::byte> rest) IPN_ON_LOOP;
     // Whether a write comes behind one of this open that waits.

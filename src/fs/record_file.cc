@@ -108,6 +108,7 @@ void RecordFile::read(ReadRequest read) {
     if (read.offset > 0) return read.request.read_nothing();
     if (reads_.empty() && answer(read.request, read.size)) return;
     if (read.nonblocking) return read.request.error(EAGAIN);
+    if (!read.request.may_wait()) return read.request.error(ENOMEM);
     auto* parked = new ParkedRead(*this, std::move(read.request), read.size);
     reads_.push_back(*parked);
     place_.parked.add(*parked);
@@ -146,7 +147,7 @@ void RecordFile::poll(PollRequest poll) {
     std::uint32_t events = readable() ? POLLIN | POLLRDNORM : 0;
     if (ended_) events |= POLLHUP;
     if (poll.wants_wakeup) {
-        poll_channel_ = &poll.request.channel();
+        poll_channel_ = &poll.channel;
         poll_handle_ = poll.poll_handle;
         poll_awaited_ = true;
     }

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
@@ -22,9 +23,9 @@ constexpr std::size_t kRequestMax = 1024 * 1024 + kPage;
 
 // The kernel copies headers and arguments side by side, so they are read by memcpy, not by pointer.
 template <typename T>
-bool decode(const std::byte* from, std::size_t length, T& to) {
-    if (length < sizeof to) return false;
-    std::memcpy(&to, from, sizeof to);
+bool decode(std::span<const std::byte> from, T& to) {
+    if (from.size() < sizeof to) return false;
+    std::memcpy(&to, from.data(), sizeof to);
     return true;
 }
 
@@ -92,7 +93,7 @@ struct Session::Callbacks {
         connection->max_background = kBackgroundMax;
         connection->congestion_threshold = kBackgroundMax;
         auto& self = *static_cast<Session*>(data);
-        if (self.ready_) self.ready_({connection->proto_major, connection->proto_minor});
+        self.agreed_ = {.major = connection->proto_major, .minor = connection->proto_minor};
     }
     static void lookup(fuse_req_t r, fuse_ino_t parent, const char* name) {
         call(r, &Filesystem::lookup, parent, name);
@@ -236,6 +237,18 @@ Session::~Session() {
     unmount();
 }
 
+void Session::offer(CommandRing& ring, core::Registry& registry) {
+    ring_ = std::make_unique<RingTransport>(
+        ring, registry, channel_,
+        RingTransport::Handlers{
+            .request =
+                [this](const Message& message) {
+                    const core::AssumeLoop here;
+                    handle(message);
+                },
+            .interrupt = [this](std::uint64_t unique) { filesystem_.interrupt(unique); }});
+}
+
 core::Result<void> Session::mount(const std::string& directory) {
     CapturedStderr said;
     if (fuse_session_mount(session_.get(), directory.c_str()) != 0)
@@ -246,17 +259,18 @@ core::Result<void> Session::mount(const std::string& directory) {
 }
 
 void Session::attach(int fd) {
-    fuse_custom_io io{};
-    io.read = [](int from, void* to, std::size_t size, void*) { return ::read(from, to, size); };
-    io.writev = [](int to, iovec* vectors, int count, void*) {
-        return ::writev(to, vectors, count);
-    };
-    const int result = fuse_session_custom_io(session_.get(), &io, fd);
-    IPN_CHECK(result == 0);
     take_over(fd);
 }
 
 void Session::take_over(int fd) {
+    fuse_custom_io io{};
+    io.read = [](int from, void* to, std::size_t size, void*) { return ::read(from, to, size); };
+    io.writev = [](int to, iovec* parts, int count, void* self) {
+        return static_cast<Session*>(self)->answer_by_libfuse(
+            to, {parts, static_cast<std::size_t>(count)});
+    };
+    const int result = fuse_session_custom_io(session_.get(), &io, fd);
+    IPN_CHECK(result == 0);
     descriptor_ = fd;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     channel_.attach(fd);
@@ -272,7 +286,7 @@ Session::Handled Session::handle_one() {
     const ssize_t length = ::read(descriptor_, request_.get(), kRequestMax);
     if (length > 0) {
         const core::AssumeLoop here;
-        handle(static_cast<std::size_t>(length));
+        handle_device(static_cast<std::size_t>(length));
         return Handled::request;
     }
     if (length == 0) return Handled::ended;  // a socket whose other end closed
@@ -289,81 +303,137 @@ Session::Handled Session::handle_one() {
     }
 }
 
-void Session::handle(std::size_t length) {
+void Session::handle_device(std::size_t length) {
     fuse_in_header header;
-    if (!decode(request_.get(), length, header)) return;
-    const std::byte* arguments = request_.get() + sizeof header;
-    const std::size_t rest = length - sizeof header;
+    if (!decode({request_.get(), length}, header)) return;
+    const std::span<const std::byte> all(request_.get() + sizeof header, length - sizeof header);
+    const std::size_t fixed =
+        header.opcode == FUSE_WRITE ? std::min(all.size(), sizeof(fuse_write_in)) : all.size();
+    handle({header, all.first(fixed), all.subspan(fixed), channel_});
+}
+
+void Session::handle(const Message& message) {
     try {
-        switch (header.opcode) {
+        switch (message.header.opcode) {
             case FUSE_READ:
-                return handle_read(header, arguments, rest);
+                return handle_read(message);
             case FUSE_WRITE:
-                return handle_write(header, arguments, rest);
+                return handle_write(message);
             case FUSE_POLL:
-                return handle_poll(header, arguments, rest);
+                return handle_poll(message);
             case FUSE_INTERRUPT:
-                return handle_interrupt(arguments, rest);
+                return handle_interrupt(message);
+            case FUSE_INIT:
+                return handle_init(message);
             default:
                 break;
         }
     } catch (const std::bad_alloc&) {
         return;  // the request has answered for itself
     }
-    const Form form = form_of(header, {arguments, rest});
+    handle_by_libfuse(message);
+}
+
+void Session::handle_by_libfuse(const Message& message) {
+    // libfuse wants it in one piece.
+    const fuse_in_header& header = message.header;
+    std::byte* const arguments = request_.get() + sizeof header;
+    const std::size_t length = message.arguments.size() + message.rest.size();
+    if (message.arguments.data() != arguments) {
+        std::memcpy(request_.get(), &header, sizeof header);
+        std::copy(message.arguments.begin(), message.arguments.end(), arguments);
+        std::copy(message.rest.begin(), message.rest.end(), arguments + message.arguments.size());
+    }
+    const Form form = form_of(header, {arguments, length});
     if (form != Form::good) {
         if (wants_answer(header))
-            channel_.error(header.unique, form == Form::bad ? EINVAL : ENOSYS);
+            message.reply.error(header.unique, form == Form::bad ? EINVAL : ENOSYS);
         return;
     }
     fuse_buf buffer{};
-    buffer.size = length;
+    buffer.size = sizeof header + length;
     buffer.mem = request_.get();
     fuse_session_process_buf(session_.get(), &buffer);
 }
 
-void Session::handle_read(const fuse_in_header& header, const std::byte* arguments,
-                          std::size_t length) {
+// libfuse 3.14 does not know of FUSE over io_uring: it is agreed on between the lines.
+void Session::handle_init(const Message& message) {
+    fuse_init_in in;
+    offering_ring_ = ring_ && decode(message.arguments, in) && (in.flags & kInitExtended) != 0 &&
+                     (in.flags2 & kOverIoUring) != 0;
+    agreed_ = {};
+    handle_by_libfuse(message);
+    const bool offered = std::exchange(offering_ring_, false);
+    if (agreed_.major == 0) return;  // refused
+    over_ring_ = offered && ring_->start(descriptor_);
+    agreed_.over_ring = over_ring_;
+    if (ready_) ready_(agreed_);
+}
+
+ssize_t Session::answer_by_libfuse(int fd, std::span<iovec> parts) {
+    if (offering_ring_ && parts.size() > 1 && parts[1].iov_len >= sizeof(fuse_init_out)) {
+        fuse_init_out out;
+        std::memcpy(&out, parts[1].iov_base, sizeof out);
+        out.flags |= kInitExtended;
+        out.flags2 |= kOverIoUring;
+        std::memcpy(parts[1].iov_base, &out, sizeof out);
+    }
+    // Requests come as soon as the ring starts, before anybody here knows that it has.
+    const auto answered = ring_ ? ring_->answer(parts) : RingTransport::Answered::not_here;
+    switch (answered) {
+        case RingTransport::Answered::not_here:
+            return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
+        case RingTransport::Answered::gone:
+            errno = ENOENT;
+            return -1;
+        case RingTransport::Answered::sent:
+            break;
+    }
+    ssize_t length = 0;
+    for (const iovec& part : parts) length += static_cast<ssize_t>(part.iov_len);
+    return length;
+}
+
+void Session::handle_read(const Message& message) {
     fuse_read_in in;
-    if (!decode(arguments, length, in)) return channel_.error(header.unique, EINVAL);
+    if (!decode(message.arguments, in)) return message.reply.error(message.header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
-    if (file == nullptr) return channel_.error(header.unique, EBADF);
-    file->read({.request = LaneRequest(channel_, header.unique),
+    if (file == nullptr) return message.reply.error(message.header.unique, EBADF);
+    file->read({.request = LaneRequest(message.reply, message.header.unique),
                 .offset = in.offset,
                 .size = in.size,
                 .nonblocking = (in.flags & O_NONBLOCK) != 0});
 }
 
-void Session::handle_write(const fuse_in_header& header, const std::byte* arguments,
-                           std::size_t length) {
+void Session::handle_write(const Message& message) {
     fuse_write_in in;
-    if (!decode(arguments, length, in) || length - sizeof in < in.size)
-        return channel_.error(header.unique, EINVAL);
+    if (!decode(message.arguments, in) || message.rest.size() < in.size)
+        return message.reply.error(message.header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
-    if (file == nullptr) return channel_.error(header.unique, EBADF);
+    if (file == nullptr) return message.reply.error(message.header.unique, EBADF);
     // The offset says nothing. A write(2) begins at 0 (FOPEN_STREAM), but one with O_APPEND at the
     // size that the kernel believes in, and splice(2) counts up. And the kernel goes on with a
     // write that it had to cut only if the first part, 1 MiB, was taken: by a stream.
-    file->write({.request = LaneRequest(channel_, header.unique),
-                 .data = {arguments + sizeof in, in.size},
+    file->write({.request = LaneRequest(message.reply, message.header.unique),
+                 .data = message.rest.first(in.size),
                  .nonblocking = (in.flags & O_NONBLOCK) != 0});
 }
 
-void Session::handle_poll(const fuse_in_header& header, const std::byte* arguments,
-                          std::size_t length) {
+void Session::handle_poll(const Message& message) {
     fuse_poll_in in;
-    if (!decode(arguments, length, in)) return channel_.error(header.unique, EINVAL);
+    if (!decode(message.arguments, in)) return message.reply.error(message.header.unique, EINVAL);
     OpenFile* file = filesystem_.open_file(in.fh);
-    if (file == nullptr) return channel_.error(header.unique, EBADF);
-    file->poll({.request = LaneRequest(channel_, header.unique),
+    if (file == nullptr) return message.reply.error(message.header.unique, EBADF);
+    file->poll({.request = LaneRequest(message.reply, message.header.unique),
+                .channel = channel_,
                 .poll_handle = in.kh,
                 .events = in.events,
                 .wants_wakeup = (in.flags & FUSE_POLL_SCHEDULE_NOTIFY) != 0});
 }
 
-void Session::handle_interrupt(const std::byte* arguments, std::size_t length) {
+void Session::handle_interrupt(const Message& message) {
     fuse_interrupt_in in;
-    if (decode(arguments, length, in)) filesystem_.interrupt(in.unique);
+    if (decode(message.arguments, in)) filesystem_.interrupt(in.unique);
 }
 
 }  // namespace ipn::fs

@@ -1,8 +1,11 @@
 // Session: the conversation with the kernel about one mount.
 //
 // READ, WRITE, POLL and INTERRUPT take the own lane: decoded here, in place, and answered through
-// Channel. Every other request goes through libfuse to the functions of Filesystem.
-// Lifecycle: made; mount() or, in tests, attach(); handle_one() until it says ended.
+// their Reply. Every other request goes through libfuse to the functions of Filesystem.
+// Two transports: /dev/fuse, and besides it FUSE over io_uring, if there is a ring for it and the
+// kernel offers it. Which one a request came by is known only where it comes in and goes out.
+// Lifecycle: made; perhaps offer(); mount() or, in tests, attach(); handle_one() until it says
+// ended; if there was a ring, close_ring() before it goes, and it goes before the mount does.
 // With it go the files that are still open. By then the commit gate must have finished every change
 // that came from here.
 // Threads: the loop only. Not done: waiting; the loop polls descriptor() and calls handle_one().
@@ -15,7 +18,10 @@
 
 #include "core/error.h"
 #include "fs/channel.h"
+#include "fs/command_ring.h"
 #include "fs/filesystem.h"
+#include "fs/message.h"
+#include "fs/ring_transport.h"
 
 namespace ipn::fs {
 
@@ -31,6 +37,7 @@ class Session {
     struct Protocol {
         unsigned major = 0;
         unsigned minor = 0;
+        bool over_ring = false;
     };
 
     // `ready` is called when the kernel has said INIT: the tree is usable.
@@ -41,6 +48,8 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
+    // From now on FUSE over io_uring is used where the kernel offers it. Before INIT.
+    void offer(CommandRing& ring, core::Registry& registry);
     // Fails with libfuse's and fusermount3's own words.
     core::Result<void> mount(const std::string& directory);
     // Talks to `fd`, a SOCK_SEQPACKET socket, instead of a kernel. Takes it over.
@@ -49,7 +58,21 @@ class Session {
     void unmount();
 
     int descriptor() const { return descriptor_; }
+    // One from the descriptor. Those over the ring are handled in its turns.
     Handled handle_one();
+
+    // Whether requests come over the ring, and hardly any from the descriptor.
+    bool over_ring() const { return over_ring_; }
+    // See ring_transport.h.
+    void attend_ring() {
+        if (over_ring_) ring_->attend();
+    }
+    void trim_ring() {
+        if (ring_) ring_->trim();
+    }
+    void close_ring() {
+        if (ring_) ring_->close();
+    }
 
   private:
     struct Callbacks;
@@ -61,20 +84,28 @@ class Session {
     };
 
     void take_over(int fd);
-    void handle(std::size_t length) IPN_ON_LOOP;
-    // The own lane. The request's arguments follow its header.
-    void handle_read(const fuse_in_header& header, const std::byte* arguments, std::size_t length);
-    void handle_write(const fuse_in_header& header, const std::byte* arguments, std::size_t length);
-    void handle_poll(const fuse_in_header& header, const std::byte* arguments, std::size_t length);
-    void handle_interrupt(const std::byte* arguments, std::size_t length);
+    void handle_device(std::size_t length) IPN_ON_LOOP;
+    void handle(const Message& message) IPN_ON_LOOP;
+    void handle_by_libfuse(const Message& message) IPN_ON_LOOP;
+    ssize_t answer_by_libfuse(int fd, std::span<iovec> parts);
+    void handle_init(const Message& message) IPN_ON_LOOP;
+    // The own lane.
+    void handle_read(const Message& message);
+    void handle_write(const Message& message);
+    void handle_poll(const Message& message);
+    void handle_interrupt(const Message& message);
 
     Filesystem& filesystem_;
     std::function<void(Protocol)> ready_;
     Channel channel_;
+    std::unique_ptr<RingTransport> ring_;  // perhaps only offered
     std::unique_ptr<fuse_session, Deleter> session_;
     std::unique_ptr<std::byte, Free> request_;
     int descriptor_ = -1;
     bool mounted_ = false;
+    Protocol agreed_;
+    bool offering_ring_ = false;  // in the answer to INIT that is under way
+    bool over_ring_ = false;
 };
 
 }  // namespace ipn::fs

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 
-from ipnfs_testlib import Children, Mount, temporary_directory
+from ipnfs_testlib import Children, Mount, offers_uring, temporary_directory
 
 
 def pytest_configure(config):
@@ -55,7 +55,8 @@ def scratch():
 def mount_with(ipnfs_binary, modules):
     """mount_with("max_memory=65536"): mounts; umounted at the end, and the daemon must end well.
 
-    Our policies are registered, unless the options name another directory of them.
+    Our policies are registered, unless the options name another directory of them. Where the
+    kernel offers FUSE over io_uring, it is used, unless they say otherwise.
     """
     with contextlib.ExitStack() as at_end:
 
@@ -63,6 +64,8 @@ def mount_with(ipnfs_binary, modules):
             directory = at_end.enter_context(temporary_directory())
             if "policydir=" not in options:
                 options = ",".join(filter(None, [options, f"policydir={modules / 'policies'}"]))
+            if offers_uring() and "uring" not in options:
+                options = ",".join(filter(None, [options, "uring"]))
             mount = Mount(ipnfs_binary, directory, options, command)
             at_end.callback(mount.tear_down)
             mount.until_usable()

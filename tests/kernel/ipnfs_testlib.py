@@ -88,6 +88,15 @@ def example_of(page, section):
     return typed, "".join(line for line in lines if not line.startswith("$ "))
 
 
+def offers_uring():
+    """Whether FUSE over io_uring is offered to who mounts now; see tools/fuse-uring."""
+    try:
+        with open("/sys/module/fuse/parameters/enable_uring", encoding="ascii") as switch:
+            return switch.read().strip() == "Y"
+    except OSError:
+        return False
+
+
 class Node:
     """An open port. It does not block, unless opened so."""
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ipnfs_identity import GROUP, MEMBER, OWNER, STRANGER, SUPPLEMENTARY_MEMBER
-from ipnfs_testlib import NETWORK_FILES, fails, run, until
+from ipnfs_testlib import NETWORK_FILES, fails, offers_uring, run, until
 
 RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4
 RENAME_FLAGS = {
@@ -116,6 +116,9 @@ class TestVersion:
 
     def test_agrees_with_the_command(self, version, ipnfs_binary):
         assert version["version"] in run(ipnfs_binary, "--version")
+
+    def test_tells_the_transport(self, version):
+        assert version["fuse_transport"] == ("io_uring" if offers_uring() else "device")
 
     def test_cannot_be_written(self, mount):
         path = os.path.join(mount.path, ".ipnfs", "version")

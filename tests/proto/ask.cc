@@ -2,12 +2,13 @@
 
 namespace ipn::test::ask {
 
-Message init(std::uint32_t minor, std::uint32_t flags) {
+Message init(std::uint32_t minor, std::uint32_t flags, std::uint32_t flags2) {
     fuse_init_in in{};
     in.major = FUSE_KERNEL_VERSION;
     in.minor = minor;
     in.max_readahead = 131072;
     in.flags = flags;
+    in.flags2 = flags2;
     return {FUSE_INIT, 0, raw(in)};
 }
 

@@ -36,7 +36,8 @@ namespace ask {
 inline constexpr std::uint64_t kRoot = FUSE_ROOT_ID;
 
 // What a current kernel offers.
-Message init(std::uint32_t minor = 45, std::uint32_t flags = UINT32_MAX & ~FUSE_INIT_RESERVED);
+Message init(std::uint32_t minor = 45, std::uint32_t flags = UINT32_MAX & ~FUSE_INIT_RESERVED,
+             std::uint32_t flags2 = 0);
 
 Message lookup(std::uint64_t parent, std::string_view name);
 Message forget(std::uint64_t node, std::uint64_t lookups);

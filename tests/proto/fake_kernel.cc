@@ -18,6 +18,7 @@ namespace {
 // As much as any user may have; a request or reply of up to some 200 KiB fits.
 constexpr int kSocketBuffer = 1024 * 1024;
 
+// These go by /dev/fuse, and nobody waits for an answer.
 bool wants_answer(std::uint32_t opcode) {
     switch (opcode) {
         case FUSE_FORGET:
@@ -47,7 +48,7 @@ void PrintTo(const Answer& answer, std::ostream* out) {
         *out << '"' << answer.data << '"';
 }
 
-FakeKernel::FakeKernel(std::function<void()> serve) : serve_(std::move(serve)) {
+FakeKernel::FakeKernel(std::function<void()> serve) : ring(*this), serve_(std::move(serve)) {
     signal(SIGPIPE, SIG_IGN);  // as the daemon does
     std::array<int, 2> ends{};
     IPN_CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) ==
@@ -69,6 +70,12 @@ int FakeKernel::take_daemons_end() {
 
 void FakeKernel::hang_up() {
     if (kernels_end_ >= 0) close(std::exchange(kernels_end_, -1));
+    ring.hang_up();
+}
+
+void FakeKernel::close_ring() {
+    if (ring.ready()) open_calls_.clear();  // with ENOTCONN
+    ring.close();
 }
 
 FakeKernel::Call FakeKernel::start(const Message& message) {
@@ -90,6 +97,10 @@ FakeKernel::Call FakeKernel::start_raw(std::string request) {
         if (wants_answer(opcode)) open_calls_.emplace(call, opcode);
     }
     recorded_ += raw(static_cast<std::uint32_t>(request.size())) + request;
+    if (ring.ready() && open_calls_.count(call) > 0) {
+        ring.ask(cpu, std::move(request));
+        return call;
+    }
     const ssize_t sent = send(kernels_end_, request.data(), request.size(), MSG_NOSIGNAL);
     IPN_CHECK(sent == static_cast<ssize_t>(request.size()));
     return call;
@@ -128,12 +139,8 @@ void FakeKernel::received(std::string_view message) {
     if (header.len != message.size()) return violation("a message of another length than it says");
     const std::string_view data = message.substr(sizeof header);
 
-    if (header.unique == 0) {
-        if (header.error != FUSE_NOTIFY_POLL || data.size() != sizeof(fuse_notify_poll_wakeup_out))
-            return violation("a notification of another kind than of poll");
-        wakeups_.push_back(take_from<fuse_notify_poll_wakeup_out>(data).kh);
-        return;
-    }
+    if (header.unique == 0) return notified(header.error, data);
+    if (own_calls_.erase(header.unique) > 0) return;
     const auto call = open_calls_.find(header.unique);
     if (call == open_calls_.end())
         return violation("an answer to request " + std::to_string(header.unique) +
@@ -145,6 +152,27 @@ void FakeKernel::received(std::string_view message) {
     open_calls_.erase(call);
     const Answer& answer = answers_[header.unique] = {-header.error, std::string(data)};
     if (answer.error == 0) answered(opcode, answer);
+}
+
+void FakeKernel::notified(int code, std::string_view data) {
+    if (code == FUSE_NOTIFY_POLL && data.size() == sizeof(fuse_notify_poll_wakeup_out)) {
+        wakeups_.push_back(take_from<fuse_notify_poll_wakeup_out>(data).kh);
+        return;
+    }
+    if (code != FUSE_NOTIFY_RETRIEVE || data.size() != sizeof(fuse_notify_retrieve_out) ||
+        !ring.daemons_cpu() ||
+        take_from<fuse_notify_retrieve_out>(data).nodeid == ask::kRoot) {  // no regular file
+        violations_.push_back("a notification of a kind that is not sent here");
+        return;
+    }
+    const auto retrieve = take_from<fuse_notify_retrieve_out>(data);
+    fuse_in_header header{};
+    header.len = sizeof header + sizeof(fuse_notify_retrieve_in);
+    header.opcode = FUSE_NOTIFY_REPLY;
+    header.nodeid = retrieve.nodeid;
+    header.unique = retrieve.notify_unique;
+    own_calls_.insert(header.unique);
+    ring.ask(*ring.daemons_cpu(), raw(header) + raw(fuse_notify_retrieve_in{}));
 }
 
 void FakeKernel::answered(std::uint32_t opcode, const Answer& answer) {

@@ -1,4 +1,5 @@
-// FakeKernel: the other end of /dev/fuse, without a kernel: a SOCK_SEQPACKET socket pair.
+// FakeKernel: the other end of /dev/fuse, without a kernel: a SOCK_SEQPACKET socket pair; and of
+// FUSE over io_uring (fake_ring.h), if the daemon gets that far with it.
 //
 // It numbers the requests, and judges every message that the daemon sends as the kernel would: one
 // message is one reply, to a request that is open and wants one, with an errno the kernel knows;
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "ask.h"
+#include "fake_ring.h"
 
 namespace ipn::test {
 
@@ -59,7 +61,7 @@ struct Caller {
     std::uint32_t pid = 4242;
 };
 
-class FakeKernel {
+class FakeKernel final : private FakeRing::Listener {
   public:
     // The unique id of a request, as the kernel numbers them: 2, 4, 6, …
     using Call = std::uint64_t;
@@ -73,6 +75,8 @@ class FakeKernel {
     int take_daemons_end();
     // As umount(8) does, or a kernel that goes down.
     void hang_up();
+    // The daemon closes its ring; the connection does not survive that.
+    void close_ring();
 
     // Sends a request. Nothing happens yet.
     Call start(const Message& message);
@@ -99,10 +103,20 @@ class FakeKernel {
     // Every request so far, each behind its length: what the fuzz target reads.
     const std::string& recorded() const { return recorded_; }
 
-    Caller caller;  // of the requests that start from now on
+    Caller caller;     // of the requests that start from now on
+    unsigned cpu = 0;  // and where it runs
+
+    FakeRing ring;
+    // A request that somebody waited with until there was one: it is there at once.
+    Call first_over_ring = 0;
 
   private:
     void received(std::string_view message);
+    void notified(int code, std::string_view data);
+    void answered_over_ring(std::string_view message) override { received(message); }
+    void wrong(const std::string& what) override { violations_.push_back(what); }
+    void take_notifications() override { collect(); }
+    void ring_is_ready() override { first_over_ring = start(ask::getattr(ask::kRoot)); }
     void answered(std::uint32_t opcode, const Answer& answer);
 
     std::function<void()> serve_;
@@ -110,6 +124,7 @@ class FakeKernel {
     int daemons_end_ = -1;
     Call last_call_ = 0;
     std::map<Call, std::uint32_t> open_calls_;  // with their opcodes
+    std::set<Call> own_calls_;                  // which the daemon had us make
     std::map<Call, Answer> answers_;
     std::vector<std::uint64_t> wakeups_;
     std::vector<std::string> violations_;

@@ -28,7 +28,8 @@ Answer File::write(std::string_view data) {
     return kernel_.call(ask::write(handle, data, O_NONBLOCK));
 }
 
-FakeMount::FakeMount(const core::Registry::Limits& limits, const core::Ownership& root)
+FakeMount::FakeMount(const core::Registry::Limits& limits, const core::Ownership& root,
+                     const RingSupport& ring)
     : world(limits),
       filesystem(world.registry, commit, root),
       kernel([this] { serve(); }),
@@ -36,8 +37,17 @@ FakeMount::FakeMount(const core::Registry::Limits& limits, const core::Ownership
           filesystem, "default_permissions",
           [this](fs::Session::Protocol agreed) { protocol = agreed; })) {
     filesystem.load_modules_with(background, loader);
+    kernel.ring.entries_max = ring.entries_max;
+    if (ring.wanted) session->offer(kernel.ring, world.registry);
     session->attach(kernel.take_daemons_end());
-    init = kernel.call(ask::init());
+    init = kernel.call(
+        ask::init(45, UINT32_MAX & ~FUSE_INIT_RESERVED, ring.offered ? fs::kOverIoUring : 0));
+}
+
+void FakeMount::end_session() {
+    if (session) session->close_ring();
+    kernel.close_ring();
+    session.reset();
 }
 
 FakeMount::~FakeMount() {
@@ -47,9 +57,14 @@ FakeMount::~FakeMount() {
 void FakeMount::serve() {
     core::WorkQueue& work = world.registry.work();
     for (bool idle = false; !idle;) {
+        const bool ring_busy = session && kernel.ring.busy();
+        if (session) {
+            kernel.ring.turn();
+            session->attend_ring();
+        }
         const Handled handled = session && !ended ? session->handle_one() : Handled::nothing;
         ended = ended || handled == Handled::ended;
-        idle = handled != Handled::request && work.empty() && !background.serve();
+        idle = handled != Handled::request && work.empty() && !ring_busy && !background.serve();
         if (handled != Handled::request && !work.empty()) work.run_one();
         kernel.collect();
     }

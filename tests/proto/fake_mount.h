@@ -56,17 +56,24 @@ class File {
     FakeKernel& kernel_;
 };
 
+// FUSE over io_uring, as far as it goes.
+struct RingSupport {
+    bool wanted = false;  // by the daemon
+    bool offered = true;  // by the kernel
+    std::size_t entries_max = SIZE_MAX;
+};
+
 class FakeMount {
   public:
     explicit FakeMount(const core::Registry::Limits& limits = {},
-                       const core::Ownership& root = {01777, 0, 0});
+                       const core::Ownership& root = {01777, 0, 0}, const RingSupport& ring = {});
     ~FakeMount();
     FakeMount(const FakeMount&) = delete;
     FakeMount& operator=(const FakeMount&) = delete;
 
     // Lets the daemon do all it can.
     void serve();
-    void end_session() { session.reset(); }
+    void end_session();
 
     // Looks a path up, from the root of the mount. It must exist.
     fuse_entry_out look_up(std::string_view path);

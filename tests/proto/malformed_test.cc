@@ -129,9 +129,11 @@ TEST_F(MalformedTest, ALengthInTheHeaderThatLiesIsNotBelieved) {
     fuse_in_header header{};
     header.opcode = FUSE_LOOKUP;
     header.nodeid = ask::kRoot;
-    for (const std::uint32_t lie : {0U, 1U, 44U, UINT32_MAX}) {
+    // Over io_uring nothing else says how long the arguments are.
+    const int told = over_ring() ? EINVAL : 0;
+    for (const std::uint32_t lie : {0U, 1U, 43U, UINT32_MAX}) {
         header.len = lie;
-        EXPECT_EQ(send_raw(raw(header) + c_string("lab")).error, 0);
+        EXPECT_EQ(send_raw(raw(header) + c_string("lab")).error, told);
     }
 }
 

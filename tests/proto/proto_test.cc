@@ -22,6 +22,11 @@ void record(const std::string& requests) {
 
 }  // namespace
 
+bool ProtoTest::over_ring() {
+    const char* transport = std::getenv("IPNFS_TRANSPORT");
+    return transport != nullptr && std::string_view(transport) == "io_uring";
+}
+
 void ProtoTest::TearDown() {
     record(kernel.recorded());
     const bool over = mount.session == nullptr || mount.ended;
@@ -29,6 +34,7 @@ void ProtoTest::TearDown() {
     EXPECT_EQ(kernel.violations(), std::vector<std::string>());
     if (over) return;
     EXPECT_EQ(kernel.unanswered(), 0U);
+    EXPECT_EQ(kernel.ring.taken() + kernel.ring.waiting(), 0U);
     EXPECT_EQ(mount.filesystem.open_files(), 0U);
     EXPECT_EQ(mount.filesystem.fresh_inodes(), 0U);
     for (const auto purpose : {core::Memory::Purpose::packet, core::Memory::Purpose::waiting})

@@ -1,6 +1,7 @@
 // ProtoTest: the fixture of all stories about the protocol.
 //
-// A mount with the network "lab". At the end of every test the kernel lets everything go, and then
+// A mount with the network "lab", over /dev/fuse or, with $IPNFS_TRANSPORT=io_uring, over io_uring:
+// every story is true of both. At the end of every test the kernel lets everything go, and then
 // nothing may be left: no request unanswered, no file open, no inode, no memory charged to anybody;
 // and nothing that the daemon ever sent may have been against the protocol.
 #pragma once
@@ -15,7 +16,12 @@ namespace ipn::test {
 
 class ProtoTest : public testing::Test {
   protected:
-    explicit ProtoTest(const core::Registry::Limits& limits = {}) : mount(limits) {}
+    explicit ProtoTest(const core::Registry::Limits& limits = {})
+        : ProtoTest(limits, {.wanted = over_ring()}) {}
+    ProtoTest(const core::Registry::Limits& limits, const RingSupport& ring)
+        : mount(limits, {01777, 0, 0}, ring) {}
+
+    static bool over_ring();
 
     void TearDown() override;
 

@@ -1,13 +1,19 @@
 #include "netdev/ring/ring.h"
 
+#include <cassert>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "netdev/ring/buffer_ring.h"
 
 namespace ipn::ring {
 namespace {
+
+// In what the kernel is given to name an operation: it is a command.
+constexpr std::uint64_t kIsCommand = 1;
 
 constexpr unsigned kReadMultishot = 49;  // IORING_OP_READ_MULTISHOT (Linux 6.7)
 
@@ -34,8 +40,9 @@ void Reception::complete(const io_uring_cqe& completion) {
 
 Ring::Ring(unsigned entries) {
     io_uring_params params{};
+    // SQE128: for the arguments of commands.
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                   IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
+                   IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_SQE128;
     params.cq_entries = entries * 4;
     check(io_uring_queue_init_params(entries, &ring_, &params), "io_uring_setup");
     io_uring_ring_dontfork(&ring_);
@@ -43,7 +50,11 @@ Ring::Ring(unsigned entries) {
 }
 
 Ring::~Ring() {
-    io_uring_queue_exit(&ring_);
+    if (open_) io_uring_queue_exit(&ring_);
+}
+
+void Ring::close() {
+    if (std::exchange(open_, false)) io_uring_queue_exit(&ring_);
 }
 
 io_uring_sqe& Ring::entry() {
@@ -97,6 +108,18 @@ void Ring::cancel(Operation& operation) {
     io_uring_sqe_set_data(&sqe, nullptr);
 }
 
+void Ring::command(int fd, std::uint32_t code, std::span<const iovec> memory,
+                   std::span<const std::byte> argument, Operation& operation) {
+    assert(argument.size() <= kArgumentMax);
+    io_uring_sqe& sqe = entry();
+    io_uring_prep_rw(IORING_OP_URING_CMD, &sqe, fd, memory.data(),
+                     static_cast<unsigned>(memory.size()), 0);
+    sqe.cmd_op = code;
+    std::memset(sqe.cmd, 0, kArgumentMax);
+    std::memcpy(sqe.cmd, argument.data(), argument.size());
+    io_uring_sqe_set_data64(&sqe, reinterpret_cast<std::uintptr_t>(&operation) | kIsCommand);
+}
+
 bool Ring::pending() {
     return io_uring_cq_ready(&ring_) > 0 ||
            (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
@@ -122,11 +145,12 @@ bool Ring::reap() {
     bool any = false;
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
-        auto* operation = static_cast<Operation*>(io_uring_cqe_get_data(cqe));
+        const std::uint64_t data = io_uring_cqe_get_data64(cqe);
+        auto* operation = reinterpret_cast<Operation*>(data & ~kIsCommand);
         const io_uring_cqe completion = *cqe;
         io_uring_cqe_seen(&ring_, cqe);
         if (operation == nullptr) continue;  // a cancellation's own completion
-        if ((completion.flags & IORING_CQE_F_MORE) == 0) --in_kernel_;
+        if ((completion.flags & IORING_CQE_F_MORE) == 0 && (data & kIsCommand) == 0) --in_kernel_;
         any = true;
         operation->complete(completion);
     }

@@ -2,8 +2,9 @@
 //
 // Lifecycle: an Operation is handed in, belongs to the kernel until completed() is called, and may
 // be handed in again from there. Whoever owns an Operation keeps it (and its buffer) alive until
-// then; cancel() only makes that happen soon. Invariants: in_kernel() counts the operations that
-// the kernel has; it is 0 at a clean end. Threads: one, the one that made it
+// then; cancel() only makes that happen soon. Commands to drivers are the exception: only their
+// driver ends them, or close(). Invariants: in_kernel() counts the operations that the kernel has,
+// without commands; it is 0 at a clean end. Threads: one, the one that made it
 // (IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN: Linux 6.1).
 #pragma once
 
@@ -66,13 +67,24 @@ class Ring {
     // What `parts` and `message` refer to has to stay until the completion, themselves included.
     void write(int fd, std::span<const iovec> parts, Operation& operation);
     void cancel(Operation& operation);
+    // A command to the driver behind `fd` (IORING_OP_URING_CMD). `memory` and what it refers to has
+    // to stay until the completion; `argument`, of kArgumentMax bytes at most, is copied.
+    void command(int fd, std::uint32_t code, std::span<const iovec> memory,
+                 std::span<const std::byte> argument, Operation& operation);
+    static constexpr std::size_t kArgumentMax = 80;
 
+    // How many operations the next turn() hands over.
+    unsigned queued() const { return io_uring_sq_ready(&ring_); }
     // Whether a turn without waiting would have something to do.
     bool pending();
 
     // Hands the kernel what is queued, waits for a completion (no longer than `timeout`, 0: not at
     // all), and calls completed() for all that there are. False if there were none.
     bool turn(std::optional<std::chrono::nanoseconds> timeout);
+
+    // Ends the ring: what the kernel still has never completes. At a clean end that is commands
+    // only. Nothing may be handed in any more.
+    void close();
 
     unsigned in_kernel() const { return in_kernel_; }
     bool multishot_reads() const { return multishot_reads_; }
@@ -87,6 +99,7 @@ class Ring {
     bool reap();
 
     io_uring ring_{};
+    bool open_ = true;
     unsigned in_kernel_ = 0;
     bool multishot_reads_ = false;
     std::uint16_t next_group_ = 0;
