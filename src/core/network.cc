@@ -535,6 +535,19 @@ PacketRef Network::derive(Node& payer, const Packet& original, std::uint32_t cut
     return packet;
 }
 
+PacketRef Network::slice(Node& payer, const Packet& original, std::uint32_t offset,
+                         std::uint32_t length) {
+    const bool within = offset <= original.length() && length <= original.length() - offset;
+    if (length == 0 || !within || !original.offload.plain()) return {};
+    PacketRef packet = registry_.packets().allocate(length, payer.account());
+    if (packet) {
+        std::memcpy(packet->data(), original.data() + offset, length);
+        packet->from = original.from;
+        backlog_->enter(*packet);
+    }
+    return packet;
+}
+
 void Network::deliver(Node& to, Packet& packet) {
     if (to.number_ == packet.from) return;
     const Fate fate = to.offer(packet);

@@ -197,6 +197,9 @@ class Network final : private Work, private Backlog::Owner {
     // A packet like `original`, with `add` bytes instead of its first `cut`.
     PacketRef derive(Node& payer, const Packet& original, std::uint32_t cut,
                      std::uint32_t add) IPN_ON_LOOP;
+    // A packet of these bytes of `original`.
+    PacketRef slice(Node& payer, const Packet& original, std::uint32_t offset,
+                    std::uint32_t length) IPN_ON_LOOP;
     // Writers wait as for a full pool.
     void hold_writers(bool held) IPN_ON_LOOP;
     // For the policy that is bound, or that is being bound or leaves.

@@ -65,6 +65,14 @@ ipn_msg* derive(ipn_port* payer, ipn_msg* msg, std::uint32_t cut, std::uint32_t 
     return nullptr;
 }
 
+ipn_msg* slice(ipn_port* payer, ipn_msg* msg, std::uint32_t offset, std::uint32_t length) try {
+    const AssumeLoop here;
+    Node& node = node_of(payer);
+    return give(node.network().slice(node, packet_of(msg), offset, length));
+} catch (const std::bad_alloc&) {
+    return nullptr;
+}
+
 int hold(ipn_msg* msg) {
     Packet& packet = packet_of(msg);
     if (packet.transient()) return -ENOMEM;
@@ -255,6 +263,7 @@ constexpr ipn_host kHost{
     .set_peer = set_peer,
     .print = print,
     .hang_up_role = hang_up_role,
+    .slice = slice,
 };
 
 }  // namespace

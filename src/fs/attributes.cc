@@ -152,6 +152,7 @@ constexpr std::array kNodeAttributes{
                   nullptr},
     NodeAttribute{"pid", credential<&core::Credentials::pid>, nullptr},
     NodeAttribute{"uid", credential<&core::Credentials::uid>, nullptr},
+    NodeAttribute{"gid", credential<&core::Credentials::gid>, nullptr},
     NodeAttribute{"peer_pid", peer<&core::Credentials::pid>, nullptr},
     NodeAttribute{"peer_uid", peer<&core::Credentials::uid>, nullptr},
     NodeAttribute{"peer_gid", peer<&core::Credentials::gid>, nullptr},

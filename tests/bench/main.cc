@@ -84,6 +84,7 @@ bench::SuiteSetup setup_of(const Arguments& arguments, const std::string& direct
             .ipnfs = places_of(arguments, directory),
             .naive_hub = {.program = beside / "naive_hub", .directory = directory},
             .allocation_counter = beside / "count_allocations.so",
+            .policies = beside.parent_path().parent_path() / "policies",
             .rounds = arguments.rounds,
             .quick = arguments.quick,
             .readers = arguments.readers,

@@ -20,7 +20,8 @@ SWITCH_PAGE = SOURCE / "policies" / "vdeswitch" / "ipnfs-vdeswitch.7"
 README = SOURCE / "README.md"
 
 NODE_ATTRIBUTES = set(
-    "descr role want_oob number from kind pid uid received sent dropped truncated oob_dropped".split()
+    "descr role want_oob number from kind pid uid gid received sent dropped truncated"
+    " oob_dropped".split()
 )
 PEER_ATTRIBUTES = {"peer_pid", "peer_uid", "peer_gid"}  # which only some policies give
 NOT_LISTED = {"state", "netid", "readers", "writers", "nodes", "error"}  # by getfattr -d

@@ -13,7 +13,7 @@ from ipnfs_syscalls import IPN_ATTR, IPN_IOC_GETATTR, IPN_IOC_SETATTR, ioctl_get
 from ipnfs_testlib import fails, get_option, run, set_option, until
 
 READ_ONLY = (
-    "number from kind pid uid received sent dropped truncated oob_dropped".split()
+    "number from kind pid uid gid received sent dropped truncated oob_dropped".split()
 )  # peer_* are there only if the policy names another end
 
 

@@ -229,6 +229,45 @@ TEST_F(PolicyHostTest, ADerivedPacketIsAtMostSixteenBytesLongerThanTheMtu) {
     EXPECT_EQ(from.write("0123456789"), Send::done);
 }
 
+TEST_F(PolicyHostTest, SlicesAPacket) {
+    TestEndpoint &to = reader(), &from = writer();
+    policy.handle = [&](ipn_port* sender, ipn_msg* msg, int depth) {
+        ipn_msg* slice = policy.host.slice(sender, msg, 2, 3);
+        policy.host.send_all(policy.host.net(sender), slice, depth);
+        policy.host.put(slice);
+        return 0;
+    };
+    from.write("0123456789");
+    EXPECT_EQ(to.read(), "234");
+    EXPECT_EQ(to.node().last_from(), from.number());
+    EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST_F(PolicyHostTest, ASliceLiesWithinThePacket) {
+    TestEndpoint& from = writer();
+    policy.handle = [&](ipn_port* sender, ipn_msg* msg, int) {
+        EXPECT_EQ(policy.host.slice(sender, msg, 0, 0), nullptr);
+        EXPECT_EQ(policy.host.slice(sender, msg, 10, 1), nullptr);
+        EXPECT_EQ(policy.host.slice(sender, msg, 9, 2), nullptr);
+        EXPECT_EQ(policy.host.slice(sender, msg, UINT32_MAX, 2), nullptr);
+        EXPECT_EQ(policy.host.slice(sender, msg, 2, UINT32_MAX), nullptr);
+        ipn_msg* last = policy.host.slice(sender, msg, 9, 1);
+        EXPECT_EQ(words_of(last), "9");
+        policy.host.put(last);
+        return 0;
+    };
+    EXPECT_EQ(from.write("0123456789"), Send::done);
+}
+
+TEST_F(PolicyHostTest, WhatIsYetToBeCutIntoFramesHasNoSlices) {
+    set("mtu", "1500");
+    core::Packet frame =
+        core::Packet::borrow(bytes(std::string_view("12 bytes MACtype and the rest")));
+    frame.offload = {.partial_checksum = true, .checksum_start = 20, .checksum_offset = 2};
+    TestEndpoint& payer = writer();
+    EXPECT_EQ(policy.host.slice(port_of(payer), reinterpret_cast<ipn_msg*>(&frame), 0, 4), nullptr);
+}
+
 TEST_F(PolicyHostTest, WhatIsLeftToDoOnAPacketMovesAlong) {
     set("mtu", "1500");
     core::Packet frame =

@@ -140,6 +140,12 @@ struct ipn_host {
      * is pending and then end of file; IPN_ROLE_WRITER: nobody reads what it writes, and writes
      * give EPIPE. Once both are said, it is hang_up(). */
     void (*hang_up_role)(struct ipn_port* port, uint32_t roles);
+
+    /* A new packet of the `length` bytes of `msg` from `offset` on, which came from where `msg`
+     * did. Released with put(). NULL if there is no memory for it, if these are no bytes of `msg`,
+     * and for what is yet to be made ordinary frames (an interface's offloads). */
+    struct ipn_msg* (*slice)(struct ipn_port* payer, struct ipn_msg* msg, uint32_t offset,
+                             uint32_t length);
 };
 
 /* An option of a policy, `user.ipn.POLICY.NAME`. */

@@ -20,6 +20,7 @@ void joining(Suite& suite);
 void idle(Suite& suite);
 void heap(Suite& suite);
 void breakdown(Suite& suite);
+void message_ids(Suite& suite);
 
 struct Section {
     std::string name;

@@ -18,6 +18,7 @@ struct SuiteSetup {
     std::vector<IpnfsPlace> ipnfs;
     NaiveHubPlace naive_hub;
     std::string allocation_counter;  // path of count_allocations.so
+    std::string policies;            // directory of the modules
     unsigned rounds = 5;
     bool quick = false;                   // the short form: one core, and less of everything
     std::vector<unsigned> readers{};      // of fan-outs; empty: those of the targets

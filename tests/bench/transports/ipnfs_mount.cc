@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
@@ -59,6 +60,11 @@ std::string IpnfsMount::make_network(const std::string& name, const Options& opt
     check(::mkdir(network.c_str(), 0755), "mkdir " + network);
     for (const auto& [option, value] : options) set_option(network, option, value);
     return network;
+}
+
+void IpnfsMount::register_policy(const std::string& name, const std::string& module) {
+    const std::string link = mount_.directory() + "/.ipnfs/policies/" + name;
+    check(::symlink(module.c_str(), link.c_str()), "register " + module);
 }
 
 std::string get_option(const std::string& network, const std::string& name) {

@@ -25,6 +25,8 @@ class IpnfsMount {
 
     // Makes a network and returns its directory.
     std::string make_network(const std::string& name, const Options& options);
+    // `module`: its absolute path.
+    void register_policy(const std::string& name, const std::string& module);
     Process& server() { return mount_.server(); }
     const Process& server() const { return mount_.server(); }
 

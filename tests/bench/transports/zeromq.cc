@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -28,12 +29,11 @@ class Socket {
   public:
     Socket(void* context, int type, int queue) : socket_(::zmq_socket(context, type)) {
         if (socket_ == nullptr) throw std::runtime_error("zmq_socket");
-        set(ZMQ_SNDHWM, queue);
+        // What a subscriber sends are subscriptions; those that do not fit would be dropped.
+        set(ZMQ_SNDHWM, type == ZMQ_SUB ? 0 : queue);
         set(ZMQ_RCVHWM, queue);
         set(ZMQ_LINGER, 0);
         set(ZMQ_RECONNECT_IVL, 1);
-        if (type == ZMQ_SUB)
-            zmq_check(::zmq_setsockopt(socket_, ZMQ_SUBSCRIBE, "", 0), "subscribe");
         if (type == ZMQ_XPUB) {
             set(ZMQ_XPUB_NODROP, 1);
             set(ZMQ_XPUB_VERBOSE, 1);  // every subscriber is told, not only the first
@@ -45,6 +45,10 @@ class Socket {
         if (socket_ != nullptr) ::zmq_close(socket_);
     }
 
+    void subscribe(const std::string& topic) {
+        zmq_check(::zmq_setsockopt(socket_, ZMQ_SUBSCRIBE, topic.data(), topic.size()),
+                  "subscribe");
+    }
     void bind(const std::string& address) {
         zmq_check(::zmq_bind(socket_, address.c_str()), "zmq_bind");
     }
@@ -87,15 +91,25 @@ class ZeromqEndpoint : public Endpoint {
 
     Socket& add_output(int type, int queue) { return output_.emplace(context_.get(), type, queue); }
     Socket& add_input(int type, int queue) { return input_.emplace(context_.get(), type, queue); }
-    // Only a publisher is told who subscribes.
-    void set_publisher() { publishes_ = true; }
+    // Only a publisher is told who subscribes, to so many topics each.
+    void set_publisher(unsigned topics_of_each) { subscriptions_of_each_ = topics_of_each; }
+    // What messages begin with.
+    void set_topic(const std::string& topic) { topic_ = topic; }
 
-    void send(std::span<const std::byte> packet) override { output_->send(packet); }
-    std::span<const std::byte> receive() override { return input_->receive(buffer_); }
+    void send(std::span<const std::byte> packet) override {
+        if (topic_.empty()) return output_->send(packet);
+        message_.resize(topic_.size());
+        std::memcpy(message_.data(), topic_.data(), topic_.size());
+        message_.insert(message_.end(), packet.begin(), packet.end());
+        output_->send(message_);
+    }
+    std::span<const std::byte> receive() override {
+        return input_->receive(buffer_).subspan(topic_.size());
+    }
     void wait_for_receivers(unsigned receivers) override {
-        if (!publishes_) return;
-        std::byte subscription[8];
-        while (receivers-- > 0) output_->receive(subscription);
+        std::byte subscription[16];
+        for (unsigned expected = receivers * subscriptions_of_each_; expected > 0; --expected)
+            output_->receive(subscription);
     }
 
   private:
@@ -103,21 +117,25 @@ class ZeromqEndpoint : public Endpoint {
     std::optional<Socket> output_;
     std::optional<Socket> input_;
     std::vector<std::byte> buffer_;
-    bool publishes_ = false;
+    std::string topic_;
+    std::vector<std::byte> message_;
+    unsigned subscriptions_of_each_ = 0;
 };
 
 // Many to one: every writer pushes to the reader. Else every sender publishes and all receivers
 // subscribe to it.
 class ZeromqNetwork : public Network {
   public:
-    ZeromqNetwork(const std::string& parent, const NetworkSetup& setup)
+    ZeromqNetwork(const std::string& parent, const NetworkSetup& setup, unsigned topics)
         : directory_(parent),
           setup_(setup),
+          topics_(topics),
           queue_(std::clamp(static_cast<int>(queue_bytes_max / setup.packet_bytes), 1,
                             queue_messages)) {}
 
     std::unique_ptr<Endpoint> join(Role role, unsigned number) override {
         auto endpoint = std::make_unique<ZeromqEndpoint>(setup_.buffer_bytes);
+        if (topics_ > 0) endpoint->set_topic(topic(0));
         if (many_to_one()) {
             push_or_pull(*endpoint, role);
             return endpoint;
@@ -134,6 +152,10 @@ class ZeromqNetwork : public Network {
     std::string address(unsigned number) const {
         return fmt::format("ipc://{}/{}", directory_.path(), number);
     }
+    static std::string topic(unsigned number) { return fmt::format("{:08}", number); }
+    unsigned other_topics_of_each() const {
+        return topics_ > 0 ? (topics_ - 1) / setup_.members.receivers() : 0;
+    }
     void push_or_pull(ZeromqEndpoint& endpoint, Role role) const {
         if (role == Role::reader)
             endpoint.add_input(ZMQ_PULL, queue_).bind(address(0));
@@ -142,10 +164,14 @@ class ZeromqNetwork : public Network {
     }
     void publish(ZeromqEndpoint& endpoint, unsigned number) const {
         endpoint.add_output(ZMQ_XPUB, queue_).bind(address(number));
-        endpoint.set_publisher();
+        endpoint.set_publisher(1 + other_topics_of_each());
     }
     void subscribe(ZeromqEndpoint& endpoint, Role role, unsigned number) const {
         Socket& input = endpoint.add_input(ZMQ_SUB, queue_);
+        input.subscribe(topics_ > 0 ? topic(0) : "");
+        const unsigned others = other_topics_of_each();
+        for (unsigned other = 0; other < others; ++other)
+            input.subscribe(topic(1 + number * others + other));
         for (unsigned sender = 0; sender < setup_.members.senders(); ++sender) {
             if (role == Role::both && sender == number) continue;
             input.connect(address(sender));
@@ -154,32 +180,38 @@ class ZeromqNetwork : public Network {
 
     TemporaryDirectory directory_;
     NetworkSetup setup_;
+    unsigned topics_;
     int queue_;
 };
 
 class Zeromq : public Transport {
   public:
-    explicit Zeromq(std::string directory) : directory_(std::move(directory)) {}
+    Zeromq(std::string directory, unsigned topics)
+        : directory_(std::move(directory)), topics_(topics) {}
 
-    std::string name() const override { return "ZeroMQ"; }
+    std::string name() const override { return topics_ > 0 ? zeromq_topics_name : "ZeroMQ"; }
     std::string setting() const override {
+        const std::string topics =
+            topics_ > 0 ? fmt::format(", one topic of {} that are subscribed to", topics_) : "";
         return fmt::format(
-            "XPUB/SUB over ipc (many to one: PUSH/PULL), lossless, queues of {} messages or {} MiB",
-            queue_messages, queue_bytes_max >> 20);
+            "XPUB/SUB over ipc (many to one: PUSH/PULL), lossless, queues of {} messages or {} "
+            "MiB{}",
+            queue_messages, queue_bytes_max >> 20, topics);
     }
     bool carries(const NetworkSetup& setup) const override { return setup.packet_bytes <= 1 << 20; }
     std::unique_ptr<Network> open(const NetworkSetup& setup) override {
-        return std::make_unique<ZeromqNetwork>(directory_, setup);
+        return std::make_unique<ZeromqNetwork>(directory_, setup, topics_);
     }
 
   private:
     std::string directory_;
+    unsigned topics_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> make_zeromq(const std::string& directory) {
-    return std::make_unique<Zeromq>(directory);
+std::unique_ptr<Transport> make_zeromq(const std::string& directory, unsigned topics) {
+    return std::make_unique<Zeromq>(directory, topics);
 }
 
 }  // namespace bench

@@ -10,6 +10,10 @@
 
 namespace bench {
 
-std::unique_ptr<Transport> make_zeromq(const std::string& directory);
+inline constexpr const char* zeromq_topics_name = "ZeroMQ topics";
+
+// With `topics`, messages begin with one of so many topics that the subscribers subscribe to, each
+// to its share of those that nobody publishes; 0: they subscribe to everything.
+std::unique_ptr<Transport> make_zeromq(const std::string& directory, unsigned topics = 0);
 
 }  // namespace bench
