@@ -43,6 +43,7 @@
 #include "fs/module_directory.h"
 #include "fs/mount_options.h"
 #include "fs/session.h"
+#include "netdev/host.h"
 #include "netdev/ring/ring.h"
 #include "netdev/ring/worker.h"
 
@@ -111,15 +112,14 @@ class Signals final : private ipn::ring::Operation {
 // The ring's worker, for the file system, which knows of no ring.
 class WorkerThread final : public ipn::fs::Background {
   public:
-    explicit WorkerThread(ipn::ring::Ring& ring) : worker_(ring) {}
+    explicit WorkerThread(ipn::ring::Worker& worker) : worker_(worker) {}
 
     void run(std::function<void()> job, std::function<void()> done) override {
         worker_.run(std::move(job), std::move(done));
     }
-    bool busy() const { return worker_.under_way() > 0; }
 
   private:
-    ipn::ring::Worker worker_;
+    ipn::ring::Worker& worker_;
 };
 
 // Readiness of the session's descriptor, asked for only before sleeping.
@@ -200,14 +200,15 @@ class FuseCommands final : public ipn::fs::CommandRing {
     const unsigned cpus_;
 };
 
-std::string version_text(const CommandLine& line, Session::Protocol protocol) {
+std::string version_text(const CommandLine& line, Session::Protocol protocol,
+                         bool multishot_reads) {
     utsname kernel{};
     uname(&kernel);
     return fmt::format(
         "name: ipnfs\nversion: {}\nmount: {}\nkernel: {}\nfuse_protocol: {}.{}\n"
-        "fuse_transport: {}\nloop: io_uring\n",
+        "fuse_transport: {}\nloop: io_uring\ninterface_reads: {}\n",
         IPNFS_VERSION, line.name, kernel.release, protocol.major, protocol.minor,
-        protocol.over_ring ? "io_uring" : "device");
+        protocol.over_ring ? "io_uring" : "device", multishot_reads ? "multishot" : "one by one");
 }
 
 // Ends every network; what nobody will read any more is told, not hidden.
@@ -234,22 +235,26 @@ class Daemon {
           signals_(ring_),
           input_(ring_),
           worker_(ring_),
+          background_(worker_),
           fuse_commands_(ring_),
           registry_(clock_, options.limits),
+          interfaces_(ring_, worker_, registry_, geteuid()),
           filesystem_(registry_, commit_, root_of(options), {.uid = geteuid(), .gid = getegid()}),
-          session_(filesystem_, fuse_options(line, options),
-                   [this, line, demanded = options.uring,
-                    ready = std::move(ready)](Session::Protocol protocol) {
-                       filesystem_.set_version(version_text(line, protocol));
-                       if (demanded && !protocol.over_ring)
-                           spdlog::warn(
-                               "option uring: this kernel does not offer FUSE over "
-                               "io_uring, or it is switched off: it is Linux 6.14's, see "
-                               "/sys/module/fuse/parameters/enable_uring");
-                       ready();
-                   }) {
+          session_(
+              filesystem_, fuse_options(line, options),
+              [this, line, demanded = options.uring,
+               ready = std::move(ready)](Session::Protocol protocol) {
+                  filesystem_.set_version(version_text(line, protocol, ring_.multishot_reads()));
+                  if (demanded && !protocol.over_ring)
+                      spdlog::warn(
+                          "option uring: this kernel does not offer FUSE over "
+                          "io_uring, or it is switched off: it is Linux 6.14's, see "
+                          "/sys/module/fuse/parameters/enable_uring");
+                  ready();
+              }) {
         if (options.uring) session_.offer(fuse_commands_, registry_);
-        filesystem_.load_modules_with(worker_, loader_);
+        filesystem_.load_modules_with(background_, loader_);
+        filesystem_.make_interfaces_with(interfaces_, options.tap_by_mode);
         registry_.policies().on_warning(
             [](const std::string& words) { spdlog::warn("{}", words); });
         const auto added = registry_.policies().add(ipn_broadcast_policy(&ipn::core::policy_host()),
@@ -296,7 +301,8 @@ class Daemon {
         end_networks(registry_);
         filesystem_.end_events();
         while (!registry_.work().empty()) registry_.work().run_one();
-        finish_registrations();
+        finish_background();
+        close_interfaces();
         input_.stop();
         signals_.stop();
         while (ring_.in_kernel() > 0) turn(std::nullopt);
@@ -348,9 +354,14 @@ class Daemon {
         return {path.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
     }
 
-    // Whoever registers a policy just now is answered before the mount goes.
-    void finish_registrations() {
-        while (worker_.busy()) {
+    void close_interfaces() {
+        filesystem_.close_interfaces();
+        while (filesystem_.has_interfaces()) turn(std::nullopt);
+    }
+
+    // Whoever registers a policy or makes an interface just now is answered before the mount goes.
+    void finish_background() {
+        while (worker_.under_way() > 0) {
             switch (from_device()) {
                 case Session::Handled::request:
                     break;
@@ -410,10 +421,12 @@ class Daemon {
     ipn::ring::Ring ring_;
     Signals signals_;
     Input input_;
-    WorkerThread worker_;
+    ipn::ring::Worker worker_;
+    WorkerThread background_;
     FuseCommands fuse_commands_;
     ipn::fs::SharedObjectLoader loader_;
     ipn::core::Registry registry_;
+    ipn::netdev::Host interfaces_;
     ipn::core::VolatileCommit commit_;
     ipn::fs::Filesystem filesystem_;
     Session session_;

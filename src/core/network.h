@@ -75,6 +75,13 @@ struct PolicyValue {
     std::string text;
 };
 
+// A directory in which interfaces are made.
+struct InterfaceDirectory {
+    Ownership owner;
+    std::string netns;   // where those that are made in it are; empty: where their maker is
+    bool share = false;  // whether the host goes on using those that are grabbed
+};
+
 // Whose the files are that a network has because of its policy.
 struct PolicyFiles {
     std::vector<Ownership> views;
@@ -273,6 +280,8 @@ class Network final : private Work, private Backlog::Owner {
     Ownership capture_file;
     Ownership ports_directory;
     Ownership policy_directory;
+    InterfaceDirectory taps;
+    InterfaceDirectory grabs;
     PolicyFiles policy_files;
 
   private:

@@ -25,6 +25,10 @@ const char* to_string(NodeKind kind) {
     switch (kind) {
         case NodeKind::file:
             return "file";
+        case NodeKind::tap:
+            return "tap";
+        case NodeKind::grab:
+            return "grab";
     }
     return "";
 }
@@ -198,6 +202,11 @@ Fate Node::fate_of(const Packet& packet) const {
     if (!fits) return Fate::queue_full;
     if (!can_be_said) return Fate::too_long;
     return packet.transient() ? Fate::no_memory : Fate::queued;
+}
+
+void Node::count_dropped() {
+    ++counters_.dropped;
+    if (network_ != nullptr) ++network_->counters_.dropped;
 }
 
 void Node::drop(const Packet& packet) {

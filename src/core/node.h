@@ -59,7 +59,7 @@ constexpr Role without(Role role, Role parts) {
 }
 const char* to_string(Role role);
 
-enum class NodeKind : std::uint8_t { file };
+enum class NodeKind : std::uint8_t { file, tap, grab };
 const char* to_string(NodeKind kind);
 
 // Who connected the node. pid 0: not known here (another pid namespace).
@@ -93,7 +93,7 @@ class Node final : private Work, public ListHook<WritableTag> {
     struct Counters {
         std::uint64_t received = 0;   // packets read
         std::uint64_t sent = 0;       // packets written
-        std::uint64_t dropped = 0;    // packets that did not fit this node's queue
+        std::uint64_t dropped = 0;    // packets that did not fit this node's queue, or an interface
         std::uint64_t truncated = 0;  // packets read in part, the rest thrown away
     };
 
@@ -161,6 +161,9 @@ class Node final : private Work, public ListHook<WritableTag> {
     // At most 127 bytes of text without control characters: else EINVAL.
     Result<void> set_description(std::string_view text) IPN_ON_LOOP;
     static Result<void> check_description(std::string_view text);
+
+    // For an interface: a packet that came to it and could not be sent, or that it could not take.
+    void count_dropped();
 
     // Whether deliver() is called for each arrival, or not at all.
     void expect_delivery(bool expected) { delivery_expected_ = expected; }

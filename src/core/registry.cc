@@ -97,9 +97,11 @@ void Registry::destroy(Network& network) {
 }
 
 void Registry::erase(Network& network) {
+    const std::uint64_t id = network.id_;
     policies_.observers().destroyed(network);
     tell({.kind = Event::Kind::destroy, .network = &network});
-    networks_.erase(network.id_);
+    networks_.erase(id);
+    if (on_gone_) on_gone_(id);
 }
 
 Result<void> Registry::rename(Network& network, std::string_view name) {

@@ -83,6 +83,9 @@ class Registry {
     // with their stamps; what they tell is how it is now. May throw std::bad_alloc.
     void replay(const std::function<void(const Event&)>& function) const;
 
+    // `callback(id)` is called when a network has gone.
+    void on_gone(std::function<void(std::uint64_t)> callback) { on_gone_ = std::move(callback); }
+
     // ---- what is shared
 
     const Limits& limits() const { return limits_; }
@@ -116,6 +119,7 @@ class Registry {
     std::map<std::uint64_t, std::unique_ptr<Network>> networks_;
     std::map<std::string, Network*, std::less<>> by_name_;
     std::vector<std::uint64_t> awaiting_memory_;
+    std::function<void(std::uint64_t)> on_gone_;
 };
 
 // 1 to 63 bytes of [A-Za-z0-9._-], not beginning with a dot: else EINVAL, too long ENAMETOOLONG.

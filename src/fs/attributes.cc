@@ -31,6 +31,11 @@ Port port_at(const Place& place) {
         Node& node = place.open->node();
         return {&node, nullptr, node.number(), &node.network()};
     }
+    if (place.kind == Place::Kind::interface) {
+        Node* node = place.interface->interface->node();
+        if (node == nullptr) return {nullptr, nullptr, 0, nullptr};
+        return {node, nullptr, node->number(), &node->network()};
+    }
     if (place.kind != Place::Kind::numbered) return {nullptr, nullptr, 0, nullptr};
     return {place.network->node_at(place.number), place.network->reservation(place.number),
             place.number, place.network};
@@ -205,6 +210,16 @@ auto unknown_to_read() {
     return fail(ENODATA, "there is no such attribute here");
 }
 
+constexpr std::string_view kNetns = "netns";
+constexpr std::string_view kShare = "share";
+
+// What is said of the directory that interfaces are made in.
+std::string* namespace_of(const Place& place) {
+    if (place.kind == Place::Kind::taps) return &place.network->taps.netns;
+    if (place.kind == Place::Kind::grabs) return &place.network->grabs.netns;
+    return nullptr;
+}
+
 bool has_options(const Place& place) {
     return place.kind == Place::Kind::root || place.kind == Place::Kind::network;
 }
@@ -223,6 +238,12 @@ Result<std::string> Attributes::get(const Place& place, std::string_view name) c
             return std::string(place.network->state() == Network::State::up ? kUp
                                                                             : "shutting-down");
     }
+    if (const std::string* netns = namespace_of(place); netns != nullptr && name == kNetns) {
+        if (netns->empty()) return fail(ENODATA, "interfaces are made where their maker is");
+        return *netns;
+    }
+    if (place.kind == Place::Kind::grabs && name == kShare)
+        return std::string(place.network->grabs.share ? "1" : "0");
     if (const auto option = of_policies_.find(place, name)) return of_policies_.get(*option);
     const Port port = port_at(place);
     if (port.node == nullptr && port.reservation == nullptr) return unknown_to_read();
@@ -239,6 +260,8 @@ Result<Change> Attributes::set(const Place& place, std::string_view name, std::s
         if (name == kState) return set_state(*place.network, value);
         if (find_fact(name) != nullptr) return fail(EPERM, std::string(name) + " is read only");
     }
+    if (namespace_of(place) != nullptr && name == kNetns) return set_namespace(place, value);
+    if (place.kind == Place::Kind::grabs && name == kShare) return set_share(place, value);
     if (const auto option = of_policies_.find(place, name))
         return of_policies_.set(*option, value, caller);
     const Port port = port_at(place);
@@ -256,7 +279,9 @@ Result<Change> Attributes::reset(const Place& place, std::string_view name,
             return set_option(place, *option, std::nullopt);
     if (const auto option = of_policies_.find(place, name))
         return of_policies_.reset(*option, caller);
-    if (name == "descr") return set(place, name, "", caller);
+    if (name == "descr" || (namespace_of(place) != nullptr && name == kNetns))
+        return set(place, name, "", caller);
+    if (place.kind == Place::Kind::grabs && name == kShare) return set(place, name, "0", caller);
     if (name == "want_oob") return set(place, name, "0", caller);
     if (auto known = get(place, name); !known) return tl::unexpected(std::move(known.error()));
     return fail(EPERM, std::string(name) + " has no default to go back to");
@@ -266,6 +291,14 @@ std::vector<std::string> Attributes::list(const Place& place) const {
     std::vector<std::string> names;
     if (has_options(place))
         for (const core::Option& option : core::options()) names.emplace_back(option.name);
+    if (const std::string* netns = namespace_of(place); netns != nullptr && !netns->empty())
+        names.emplace_back(kNetns);
+    if (place.kind == Place::Kind::grabs) names.emplace_back(kShare);
+    if (place.kind == Place::Kind::interface && place.interface->kind == core::NodeKind::grab)
+        names.emplace_back(kShare);
+    if (place.kind == Place::Kind::interface)
+        for (const std::string_view name : {"persist", "name", "netns", "ifindex", "mac", "mtu"})
+            names.emplace_back(name);
     const bool connected = port_at(place).node != nullptr;
     for (const NodeAttribute& attribute : kNodeAttributes) {
         const bool listed = connected || attribute.set != nullptr;
@@ -302,6 +335,30 @@ Result<Change> Attributes::set_default(const core::Option& option, std::string_v
     }};
     if (auto set = registry_.set_default(option, value); !set)
         return tl::unexpected(std::move(set.error()));
+    return change;
+}
+
+Result<Change> Attributes::set_namespace(const Place& place, std::string_view value) {
+    const bool possible = value.find('/') == value.npos && value != "." && value != ".." &&
+                          value.size() <= 255 && core::is_text(value);
+    if (!possible) return fail(EINVAL, "a network namespace is a name in /run/netns or a pid");
+    std::string* netns = namespace_of(place);
+    Change change{[this, id = place.network->id(), kind = place.kind, before = *netns] {
+        if (Network* still = registry_.find(id))
+            *namespace_of({.kind = kind, .network = still}) = before;
+    }};
+    *netns = value;
+    return change;
+}
+
+Result<Change> Attributes::set_share(const Place& place, std::string_view value) {
+    if (value != "0" && value != "1")
+        return fail(EINVAL, "share: " + core::quoted(value) + " is neither '0' nor '1'");
+    bool& share = place.network->grabs.share;
+    Change change{[this, id = place.network->id(), before = share] {
+        if (Network* still = registry_.find(id)) still->grabs.share = before;
+    }};
+    share = value == "1";
     return change;
 }
 

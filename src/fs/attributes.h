@@ -46,6 +46,8 @@ class Attributes {
                                           std::optional<std::string_view> value) IPN_ON_LOOP;
     core::Result<core::Change> set_default(const core::Option& option,
                                            std::string_view value) IPN_ON_LOOP;
+    core::Result<core::Change> set_namespace(const Place& place, std::string_view value);
+    core::Result<core::Change> set_share(const Place& place, std::string_view value);
     core::Result<core::Change> set_state(core::Network& network,
                                          std::string_view value) IPN_ON_LOOP;
 

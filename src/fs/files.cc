@@ -4,16 +4,17 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <string>
 
 #include "fs/capture.h"
+#include "fs/entry_out.h"
 #include "fs/filesystem.h"
 #include "fs/framed_port.h"
 #include "fs/oob_file.h"
 #include "fs/packet_port.h"
 #include "fs/statistics_text.h"
+#include "fs/text_file.h"
 #include "ipn/ipn.h"
 
 namespace ipn::fs {
@@ -48,57 +49,21 @@ Role role_of(int flags) {
     }
 }
 
-// A text that stays as it was when the file was opened, charged to the opener.
-class TextFile final : public OpenFile {
+// A text that is charged to whoever opened it.
+class ChargedText final : public TextFile {
   public:
-    TextFile(std::string text, core::Memory& memory, core::AccountRef payer)
-        : text_(std::move(text)), memory_(memory), payer_(std::move(payer)) {}
-    ~TextFile() override { memory_.refund(*payer_, text_.size(), kPurpose); }
-    TextFile(const TextFile&) = delete;
-    TextFile& operator=(const TextFile&) = delete;
+    ChargedText(std::string text, core::Memory& memory, core::AccountRef payer)
+        : TextFile(std::move(text)), memory_(memory), payer_(std::move(payer)) {}
+    ~ChargedText() override { memory_.refund(*payer_, length(), kPurpose); }
+    ChargedText(const ChargedText&) = delete;
+    ChargedText& operator=(const ChargedText&) = delete;
 
     static constexpr auto kPurpose = core::Memory::Purpose::waiting;
 
-    void read(ReadRequest read) override {
-        const auto start = std::min<std::uint64_t>(read.offset, text_.size());
-        std::span<std::byte> space = read.request.gather_space();
-        const std::size_t length =
-            std::min({text_.size() - start, std::size_t{read.size}, space.size()});
-        std::memcpy(space.data(), text_.data() + start, length);
-        read.request.read_gathered(length);
-    }
-    void write(WriteRequest write) override { write.request.error(EBADF); }
-    void poll(PollRequest poll) override { poll.request.polled(POLLIN | POLLRDNORM); }
-
   private:
-    const std::string text_;
     core::Memory& memory_;
     const core::AccountRef payer_;
 };
-
-fuse_entry_out to_wire(const fuse_entry_param& entry) {
-    const struct stat& from = entry.attr;
-    fuse_entry_out out{};
-    out.nodeid = entry.ino;
-    out.generation = entry.generation;
-    out.attr.ino = from.st_ino;
-    out.attr.mode = from.st_mode;
-    out.attr.nlink = static_cast<std::uint32_t>(from.st_nlink);
-    out.attr.uid = from.st_uid;
-    out.attr.gid = from.st_gid;
-    out.attr.blksize = static_cast<std::uint32_t>(from.st_blksize);
-    out.attr.atime = static_cast<std::uint64_t>(from.st_atim.tv_sec);
-    out.attr.mtime = static_cast<std::uint64_t>(from.st_mtim.tv_sec);
-    out.attr.ctime = static_cast<std::uint64_t>(from.st_ctim.tv_sec);
-    out.attr.atimensec = static_cast<std::uint32_t>(from.st_atim.tv_nsec);
-    out.attr.mtimensec = static_cast<std::uint32_t>(from.st_mtim.tv_nsec);
-    out.attr.ctimensec = static_cast<std::uint32_t>(from.st_ctim.tv_nsec);
-    return out;
-}
-
-fuse_open_out open_out(std::uint64_t handle, std::uint32_t flags) {
-    return {.fh = handle, .open_flags = flags, .padding = 0};
-}
 
 }  // namespace
 
@@ -123,6 +88,8 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
         case Kind::stats:
             if (place.network->state() != Network::State::up) break;
             return open_text(std::move(request), place, flags, stats_text(*place.network));
+        case Kind::interface:
+            return open_interface(std::move(request), place, flags);
         case Kind::gone:
         case Kind::root:
         case Kind::mount:
@@ -130,6 +97,8 @@ void Filesystem::open(Request request, fuse_ino_t node, int flags) {
         case Kind::policy:
         case Kind::network:
         case Kind::ports:
+        case Kind::taps:
+        case Kind::grabs:
         case Kind::views:
         case Kind::endpoints:
             break;
@@ -191,16 +160,18 @@ void Filesystem::open_text(Request request, const Place& place, int flags, std::
     if ((flags & O_ACCMODE) != O_RDONLY) return refuse(request, place, kOnlyRead);
     core::Memory& memory = registry_.memory();
     core::AccountRef payer = memory.account(request.caller().uid);
-    if (!memory.charge(*payer, text.size(), TextFile::kPurpose))
+    if (!memory.charge(*payer, text.size(), ChargedText::kPurpose))
         return refuse(request, place, {ENOMEM, "max_memory: too many texts are open already"});
     const std::uint64_t handle =
-        files_.insert(std::make_unique<TextFile>(std::move(text), memory, std::move(payer)));
+        files_.insert(std::make_unique<ChargedText>(std::move(text), memory, std::move(payer)));
     if (!request.opened(open_out(handle, FOPEN_DIRECT_IO | FOPEN_NOFLUSH))) files_.erase(handle);
 }
 
 void Filesystem::create(Request request, fuse_ino_t parent, std::string_view name, mode_t mode,
                         int flags) {
     const Place where = inodes_.find(parent);
+    if (where.is_of_interfaces())
+        return create_interface(std::move(request), where, name, mode, flags);
     Place place;
     auto reserved = reserve(where, name, request.caller(), mode, place);
     if (!reserved) return refuse(request, where, reserved.error());

@@ -18,6 +18,7 @@
 
 #include "core/commit.h"
 #include "core/error.h"
+#include "core/interface.h"
 #include "core/on_loop.h"
 #include "core/ownership.h"
 #include "core/registry.h"
@@ -26,6 +27,7 @@
 #include "fs/error_words.h"
 #include "fs/events_file.h"
 #include "fs/inodes.h"
+#include "fs/interfaces.h"
 #include "fs/lane.h"
 #include "fs/module.h"
 #include "fs/parked.h"
@@ -46,6 +48,16 @@ class Filesystem {
         background_ = &background;
         loader_ = &loader;
     }
+
+    // From now on interfaces can be made; `by_mode`: TAPs by whoever may write to tap/. It outlives
+    // this.
+    void make_interfaces_with(core::InterfaceHost& host, bool by_mode) {
+        interface_host_ = &host;
+        tap_by_mode_ = by_mode;
+    }
+    // Closes those that there are: when nobody can make any more. Later there are none.
+    void close_interfaces() IPN_ON_LOOP { interfaces_.close_all(); }
+    bool has_interfaces() const { return !interfaces_.empty(); }
 
     // What .ipnfs/version says: lines of `key: value`. Before the first request.
     void set_version(std::string text) { version_ = std::move(text); }
@@ -150,6 +162,34 @@ class Filesystem {
                       std::span<const char> in, std::size_t out_size) IPN_ON_LOOP;
     static void answer_xattr(Request& request, std::string_view value, std::size_t size);
 
+    // ---- interface_files.cc: what is in tap/ and grab/
+
+    struct MakingInterface;
+    static core::NodeKind made_in(const Place& directory) {
+        return directory.kind == Place::Kind::taps ? core::NodeKind::tap : core::NodeKind::grab;
+    }
+    bool by_mode(core::NodeKind kind) const { return tap_by_mode_ && kind == core::NodeKind::tap; }
+    void create_interface(Request request, const Place& where, std::string_view name, mode_t mode,
+                          int flags) IPN_ON_LOOP;
+    void interface_made(MakingInterface& making,
+                        core::Result<core::InterfaceHost::Made> made) IPN_ON_LOOP;
+    void open_interface(Request request, const Place& place, int flags) IPN_ON_LOOP;
+    void open_as_interface(Request request, std::uint64_t id, int flags,
+                           std::string text) IPN_ON_LOOP;
+    void remove_interface(Request request, const Place& place) IPN_ON_LOOP;
+    void replug_interface(Request request, const Place& place, const Place& target,
+                          bool same_name) IPN_ON_LOOP;
+    // False, and the request untouched, if it is no attribute of the interface itself.
+    bool get_of_interface(Request& request, const Place& place, std::string_view name,
+                          std::size_t size) IPN_ON_LOOP;
+    bool set_of_interface(Request& request, const Place& place, std::string_view name,
+                          std::string_view value) IPN_ON_LOOP;
+    void set_persist(Request request, const Place& place, std::string_view value) IPN_ON_LOOP;
+    void finish_persist(Request request, std::uint64_t id,
+                        InterfaceFile::Persist persist) IPN_ON_LOOP;
+    // Removes it, deleting what ipnfs made, and answers.
+    void close_and_answer(Request request, std::uint64_t id) IPN_ON_LOOP;
+
     // ---- tree.cc
 
     core::Result<core::Change> reserve(const Place& parent, std::string_view name,
@@ -192,7 +232,10 @@ class Filesystem {
     const core::WallTime mounted_;
     Background* background_ = nullptr;
     ModuleLoader* loader_ = nullptr;
+    core::InterfaceHost* interface_host_ = nullptr;
+    bool tap_by_mode_ = false;
 
+    Interfaces interfaces_;
     Inodes inodes_;
     Attributes attributes_;
     ErrorWords words_;

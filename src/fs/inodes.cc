@@ -18,8 +18,11 @@ enum class Space : std::uint64_t {
     views = 5,
     of_policy = 6,
     stats = 7,
-    oob = 10,
     capture = 9,
+    oob = 10,
+    taps = 11,
+    grabs = 12,
+    interface = 13,
 };
 
 constexpr unsigned kSpaceShift = Slots<int>::kHandleBits;
@@ -88,6 +91,17 @@ Place Inodes::find(std::uint64_t id) const {
             return in_network(Place::Kind::network, rest);
         case Space::ports:
             return in_network(Place::Kind::ports, rest);
+        case Space::taps:
+            return in_network(Place::Kind::taps, rest);
+        case Space::grabs:
+            return in_network(Place::Kind::grabs, rest);
+        case Space::interface: {
+            InterfaceFile* file = interfaces_.find(rest);
+            if (file == nullptr) return {};
+            Place place = in_network(Place::Kind::interface, file->network);
+            place.interface = file;
+            return place;
+        }
         case Space::views:
             return in_network(Place::Kind::views, rest);
         case Space::stats:
@@ -150,6 +164,12 @@ std::uint64_t Inodes::stable(const Place& place) {
             return node_id(Space::network, place.network->id());
         case Place::Kind::ports:
             return node_id(Space::ports, place.network->id());
+        case Place::Kind::taps:
+            return node_id(Space::taps, place.network->id());
+        case Place::Kind::grabs:
+            return node_id(Space::grabs, place.network->id());
+        case Place::Kind::interface:
+            return node_id(Space::interface, place.interface->id);
         case Place::Kind::views:
             return node_id(Space::views, place.network->id());
         case Place::Kind::stats:
@@ -208,6 +228,7 @@ std::uint64_t Inodes::shown(const Place& place) {
     constexpr std::uint64_t kPorts = core::PortSet::kSize;
     constexpr std::uint64_t kViews = 1024;
     // No network comes as far as these.
+    constexpr std::uint64_t kInterfaceRange = std::uint64_t{1} << 61;
     constexpr std::uint64_t kPolicyRange = std::uint64_t{1} << 62;
     constexpr std::uint64_t kEndpointRange = std::uint64_t{1} << 63;
     const std::uint64_t range = place.network == nullptr ? 0 : place.network->id() << kRangeShift;
@@ -242,10 +263,16 @@ std::uint64_t Inodes::shown(const Place& place) {
             return range + 5;
         case Place::Kind::stats:
             return range + 6;
-        case Place::Kind::oob:
-            return range + 10;
         case Place::Kind::capture:
             return range + 9;
+        case Place::Kind::oob:
+            return range + 10;
+        case Place::Kind::taps:
+            return range + 11;
+        case Place::Kind::grabs:
+            return range + 12;
+        case Place::Kind::interface:
+            return kInterfaceRange + place.interface->id;
         case Place::Kind::view:
             return range + kViews + place.number;
         case Place::Kind::numbered:

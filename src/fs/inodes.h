@@ -18,6 +18,7 @@
 #include "core/list.h"
 #include "core/network.h"
 #include "core/registry.h"
+#include "fs/interfaces.h"
 #include "fs/open_port.h"
 #include "fs/slots.h"
 
@@ -42,32 +43,39 @@ struct Place {
         oob,        // its oob
         capture,    // its capture.pcap
         numbered,   // ports/N
+        taps,       // its tap/
+        grabs,      // its grab/
+        interface,  // tap/NAME, grab/NAME
         views,      // its policy/
         view,       // policy/NAME
         endpoints,  // the directory that its policy has
         endpoint,   // a name in it
     };
     Kind kind = Kind::gone;
-    core::Network* network = nullptr;  // set from network on
-    std::uint32_t number = 0;          // numbered; policy: its serial number; view: its index
-    std::string_view name{};           // endpoint
-    OpenPort* open = nullptr;          // the open that this node id names, if there is one
+    core::Network* network = nullptr;    // set from network on
+    std::uint32_t number = 0;            // numbered; policy: its serial number; view: its index
+    std::string_view name{};             // endpoint
+    OpenPort* open = nullptr;            // the open that this node id names, if there is one
+    InterfaceFile* interface = nullptr;  // interface
 
     // Whether opening it joins the network.
     bool is_port() const {
         return kind == Kind::port || kind == Kind::framed || kind == Kind::numbered ||
                kind == Kind::endpoint;
     }
+    // Whether interfaces are made in it.
+    bool is_of_interfaces() const { return kind == Kind::taps || kind == Kind::grabs; }
     bool is_directory() const {
         return kind == Kind::root || kind == Kind::mount || kind == Kind::policies ||
-               kind == Kind::network || kind == Kind::ports || kind == Kind::views ||
-               kind == Kind::endpoints;
+               kind == Kind::network || kind == Kind::ports || is_of_interfaces() ||
+               kind == Kind::views || kind == Kind::endpoints;
     }
 };
 
 class Inodes {
   public:
-    explicit Inodes(const core::Registry& registry) : registry_(registry) {}
+    Inodes(const core::Registry& registry, const Interfaces& interfaces)
+        : registry_(registry), interfaces_(interfaces) {}
 
     Place find(std::uint64_t node_id) const;
 
@@ -98,6 +106,7 @@ class Inodes {
     Place find_of_policy(std::uint64_t rest) const;
 
     const core::Registry& registry_;
+    const Interfaces& interfaces_;
     Slots<Fresh> fresh_;
 };
 

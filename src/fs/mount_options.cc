@@ -111,6 +111,11 @@ constexpr std::array kRows{
                0, 1'000'000>},
     Row{"policydir", "DIR", "modules registered as policies (" IPNFS_POLICYDIR ")",
         parse_policy_directory},
+    Row{"tap_by_mode", "", "whoever may write to tap/ may make TAPs, without CAP_NET_ADMIN",
+        [](M& o, std::string_view) -> Result<void> {
+            o.tap_by_mode = true;
+            return {};
+        }},
     Row{"log", "LEVEL", "error, warning, info or debug (info)", parse_level},
     Row{"uring", "", "FUSE over io_uring where the kernel offers it", set_uring<true>},
     Row{"no_uring", "", "requests by /dev/fuse only (the default)", set_uring<false>},
@@ -151,10 +156,11 @@ Result<void> parse_one(MountOptions& options, std::string_view option) {
     const std::string_view name = option.substr(0, option.find('='));
     for (const Row& row : kRows) {
         if (row.name != name) continue;
+        const bool takes_value = !row.value.empty();
         const bool has_value = name.size() < option.size();
-        if (has_value && row.value.empty())
+        if (has_value && !takes_value)
             return fail(EINVAL, fmt::format("option {} takes no value", name));
-        if (!has_value && !row.value.empty())
+        if (!has_value && takes_value)
             return fail(EINVAL,
                         fmt::format("option {} needs a value: {}={}", name, name, row.value));
         auto parsed = row.parse(options, has_value ? option.substr(name.size() + 1) : "");
@@ -188,8 +194,7 @@ std::string mount_options_help() {
     for (const Row& row : kRows)
         help += fmt::format(
             "  {:<22} {}\n",
-            row.value.empty() ? std::string(row.name) : fmt::format("{}={}", row.name, row.value),
-            row.help);
+            fmt::format("{}{}{}", row.name, row.value.empty() ? "" : "=", row.value), row.help);
     return help;
 }
 

@@ -24,6 +24,7 @@ struct MountOptions {
     std::optional<std::uint32_t> uid;
     std::optional<std::uint32_t> gid;
     std::optional<std::string> policy_directory;
+    bool tap_by_mode = false;
     LogLevel log = LogLevel::info;
     bool uring = false;                 // FUSE over io_uring, where it is offered
     std::vector<std::string> for_fuse;  // as they are handed to libfuse

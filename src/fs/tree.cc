@@ -42,6 +42,8 @@ constexpr std::string_view kPortsName = "ports";
 constexpr std::string_view kStatsName = "stats";
 constexpr std::string_view kOobName = "oob";
 constexpr std::string_view kViewsName = "policy";
+constexpr std::string_view kTapsName = "tap";
+constexpr std::string_view kGrabsName = "grab";
 
 const Error kTooManyChanged{ENOSPC, "the permissions of too many names here were changed"};
 const Error kNotMade{EPERM, "only what ipnfs(8) names can be made and removed here"};
@@ -82,7 +84,8 @@ Filesystem::Filesystem(core::Registry& registry, core::Commit& commit, Ownership
       policy_link_{0777, daemon.uid, daemon.gid},
       daemon_(daemon),
       mounted_(registry.clock().wall()),
-      inodes_(registry),
+      interfaces_(registry),
+      inodes_(registry, interfaces_),
       attributes_(registry),
       records_{parked_, registry.work(), registry.memory()},
       events_(registry, records_) {}
@@ -117,7 +120,15 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
             if (name == kViewsName) return {.kind = Kind::views, .network = parent.network};
             if (name == kStatsName && parent.network->state() == Network::State::up)
                 return {.kind = Kind::stats, .network = parent.network};
+            if (name == kTapsName) return {.kind = Kind::taps, .network = parent.network};
+            if (name == kGrabsName) return {.kind = Kind::grabs, .network = parent.network};
             return endpoints_named(*parent.network, name);
+        case Kind::taps:
+        case Kind::grabs: {
+            InterfaceFile* file = interfaces_.find(*parent.network, made_in(parent), name);
+            if (file == nullptr) return {};
+            return {.kind = Kind::interface, .network = parent.network, .interface = file};
+        }
         case Kind::views:
             return view_named(*parent.network, name);
         case Kind::endpoints:
@@ -142,6 +153,7 @@ Place Filesystem::child(const Place& parent, std::string_view name) const {
         case Kind::oob:
         case Kind::capture:
         case Kind::numbered:
+        case Kind::interface:
         case Kind::view:
         case Kind::endpoint:
             return {};
@@ -181,6 +193,12 @@ Ownership* Filesystem::ownership(const Place& place) {
             return &place.network->oob_file;
         case Kind::capture:
             return &place.network->capture_file;
+        case Kind::taps:
+            return &place.network->taps.owner;
+        case Kind::grabs:
+            return &place.network->grabs.owner;
+        case Kind::interface:
+            return &place.interface->file;
         case Kind::views:
             return &place.network->policy_directory;
         case Kind::view:
@@ -210,7 +228,7 @@ struct stat Filesystem::stat_of(const Place& place) {
     attributes.st_nlink = directory ? 2 : 1;
     if (place.kind == Kind::root) attributes.st_nlink += registry_.by_name().size() + 1;
     if (place.kind == Kind::mount) attributes.st_nlink += 1;
-    if (place.kind == Kind::network) attributes.st_nlink += has_endpoints(place) ? 3 : 2;
+    if (place.kind == Kind::network) attributes.st_nlink += has_endpoints(place) ? 5 : 4;
     if (place.kind == Kind::policy) {
         const auto& origin = registry_.policies().find(place.number)->origin();
         attributes.st_size = static_cast<off_t>(origin.path.size());
@@ -332,6 +350,8 @@ void Filesystem::rmdir(Request request, fuse_ino_t parent, std::string_view name
         const core::AssumeLoop here;
         if (Network* network = registry_.find(id)) registry_.restore_name(*network);
     }};
+    if (interfaces_.any_of(*place.network))
+        return refuse(request, place, {EBUSY, "there are interfaces in tap/ or grab/"});
     if (auto unlinked = registry_.unlink(*place.network); !unlinked)
         return refuse(request, place, unlinked.error());
     commit(std::move(request), Inodes::shown(where), std::move(change),
@@ -347,8 +367,11 @@ void Filesystem::rename(Request request, fuse_ino_t parent, std::string_view nam
     const Place where = inodes_.find(parent);
     const Place place = child(where, name);
     if (place.kind == Kind::gone) return request.error(ENOENT);
+    const Place target = inodes_.find(new_parent);
+    if (place.kind == Kind::interface && target.kind == where.kind)
+        return replug_interface(std::move(request), place, target, name == new_name);
     // EPERM and never EXDEV: mv would copy.
-    if (place.kind != Kind::network || inodes_.find(new_parent).kind != Kind::root)
+    if (place.kind != Kind::network || target.kind != Kind::root)
         return refuse(request, place, kNotMade);
     if (child(where, new_name).kind != Kind::gone)
         return refuse(request, place, {EEXIST, "there is something of that name"});
@@ -414,7 +437,8 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
         return refuse(request, place, kNotMade);
     }
     if (place.kind == Kind::policy) return unregister(std::move(request), place);
-    if (place.kind != Kind::numbered) return refuse(request, place, kNotMade);
+    if (place.kind != Kind::numbered && place.kind != Kind::interface)
+        return refuse(request, place, kNotMade);
     if (is_recursive_removal(caller, place)) {
         return refuse(request, place,
                       {EPERM,
@@ -422,6 +446,7 @@ void Filesystem::unlink(Request request, fuse_ino_t parent, std::string_view nam
                        "it when its nodes have left, or end it: user.ipn.state down"});
     }
 
+    if (place.kind == Kind::interface) return remove_interface(std::move(request), place);
     Network& network = *place.network;
     Change change;
     if (const core::Reservation* reservation = network.reservation(place.number)) {
@@ -492,10 +517,17 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             add(kFramedName, S_IFCHR);
             add(kCaptureName, S_IFCHR);
             add(kPortsName, S_IFDIR);
+            add(kTapsName, S_IFDIR);
+            add(kGrabsName, S_IFDIR);
             add(kOobName, S_IFCHR);
             add(kViewsName, S_IFDIR);
             if (place.network->state() == Network::State::up) add(kStatsName, S_IFREG);
             if (has_endpoints(place)) add(place.network->policy().endpoints()->directory, S_IFDIR);
+            break;
+        case Kind::taps:
+        case Kind::grabs:
+            interfaces_.for_each_in(*place.network, made_in(place),
+                                    [&](const InterfaceFile& file) { add(file.name, S_IFREG); });
             break;
         case Kind::views:
             for (const ipn_view& view : place.network->policy().views()) add(view.name, S_IFREG);
@@ -520,6 +552,7 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
         case Kind::oob:
         case Kind::capture:
         case Kind::numbered:
+        case Kind::interface:
         case Kind::view:
         case Kind::endpoint:
             return request.error(ENOTDIR);

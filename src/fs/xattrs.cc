@@ -33,6 +33,7 @@ void Filesystem::getxattr(Request request, fuse_ino_t node, std::string_view nam
         const std::string* words = words_.find(request.caller().uid, Inodes::shown(place));
         return words == nullptr ? request.error(ENODATA) : answer_xattr(request, *words, size);
     }
+    if (get_of_interface(request, place, *own, size)) return;
     const auto value = attributes_.get(place, *own);
     if (!value) return request.error(value.error().code);
     answer_xattr(request, *value, size);
@@ -48,6 +49,7 @@ void Filesystem::setxattr(Request request, fuse_ino_t node, std::string_view nam
     if (own == kErrorName) return refuse(request, place, {EPERM, "error is read only"});
     if ((flags & XATTR_CREATE) != 0 && attributes_.get(place, *own))
         return refuse(request, place, {EEXIST, "the attribute exists"});
+    if (set_of_interface(request, place, *own, value)) return;
     auto set = attributes_.set(place, *own, value, request.caller());
     if (!set) return refuse(request, shown, set.error());
     commit(std::move(request), shown, std::move(*set), [](Request& answer) { answer.ok(); });
@@ -58,6 +60,8 @@ void Filesystem::removexattr(Request request, fuse_ino_t node, std::string_view 
     const auto own = own_name(name);
     if (place.kind == Place::Kind::gone) return request.error(ENOENT);
     if (!own) return request.error(ENODATA);
+    if (place.kind == Place::Kind::interface && *own == "persist")
+        return set_persist(std::move(request), place, "1");
     auto reset = attributes_.reset(place, *own, request.caller());
     if (!reset) return refuse(request, place, reset.error());
     commit(std::move(request), Inodes::shown(place), std::move(*reset),

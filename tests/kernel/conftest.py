@@ -10,6 +10,7 @@ import shutil
 
 import pytest
 
+from ipnfs_netns import Netns
 from ipnfs_testlib import Children, Mount, offers_uring, temporary_directory
 
 
@@ -92,3 +93,17 @@ def spawn(mount_with):  # after the mounts, so that no child holds one up when i
     children = Children()
     yield children
     children.kill()
+
+
+@pytest.fixture
+def netns(mount_with):  # after the mounts, which may hold interfaces in them
+    """netns(): a new network namespace with a name; deleted at the end, if it is still there."""
+    made = []
+
+    def make():
+        made.append(Netns(f"ns{len(made)}"))
+        return made[-1]
+
+    yield make
+    for namespace in made:
+        namespace.delete()

@@ -28,7 +28,17 @@ SOURCE = pathlib.Path(__file__).parents[2]
 COUNT_UP = 'for ((n = first; n <= last; n++)); do echo "$n"; done'
 
 # What is in every network, in the order in which it is listed.
-NETWORK_FILES = ["port", "framed", "capture.pcap", "ports", "oob", "policy", "stats"]
+NETWORK_FILES = [
+    "port",
+    "framed",
+    "capture.pcap",
+    "ports",
+    "tap",
+    "grab",
+    "oob",
+    "policy",
+    "stats",
+]
 
 PATIENCE = 30  # seconds; an event that takes longer is taken for one that never comes
 

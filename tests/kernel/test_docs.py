@@ -17,6 +17,7 @@ SOURCE = pathlib.Path(__file__).parents[2]
 MOUNT_PAGE = SOURCE / "man" / "ipnfs.8"
 OPTIONS_PAGE = SOURCE / "man" / "ipnfs-options.7"
 SWITCH_PAGE = SOURCE / "policies" / "vdeswitch" / "ipnfs-vdeswitch.7"
+INTERFACES_PAGE = SOURCE / "man" / "ipnfs-interfaces.7"
 README = SOURCE / "README.md"
 
 NODE_ATTRIBUTES = set(
@@ -24,6 +25,7 @@ NODE_ATTRIBUTES = set(
     " oob_dropped".split()
 )
 PEER_ATTRIBUTES = {"peer_pid", "peer_uid", "peer_gid"}  # which only some policies give
+INTERFACE_ATTRIBUTES = {"persist", "name", "netns", "ifindex", "mac", "mtu", "share"}
 NOT_LISTED = {"state", "netid", "readers", "writers", "nodes", "error"}  # by getfattr -d
 
 
@@ -39,9 +41,9 @@ def attributes_of_the_page():
 
 @pytest.fixture
 def mount_options(ipnfs_binary):
-    """What --help lists, one a line: `  name=VALUE  words` or `  name  words`."""
-    options = run(ipnfs_binary, "--help").split("Mount options", 1)[1]
-    return set(re.findall(r"^  (\w+)(?:=| {2})", options, re.MULTILINE))
+    """What --help lists behind a heading, one a line: `  name=VALUE  words` or `  name  words`."""
+    _, _, listed = run(ipnfs_binary, "--help").partition("Mount options")
+    return set(re.findall(r"^  (\w+)(?:=\S+)?  +\S", listed, re.MULTILINE))
 
 
 @pytest.fixture
@@ -56,6 +58,10 @@ def test_help_and_page_list_the_same_mount_options(mount_options):
 def test_page_lists_all_options_and_no_others(network_options):
     known = network_options | NOT_LISTED | NODE_ATTRIBUTES | PEER_ATTRIBUTES
     assert attributes_of_the_page() == known
+
+
+def test_page_lists_the_attributes_of_interfaces():
+    assert items(INTERFACES_PAGE, r"Va user\.ipn\.(\w+)") == INTERFACE_ATTRIBUTES
 
 
 def test_every_attribute_of_the_page_can_be_read(net):
@@ -75,7 +81,7 @@ def test_every_attribute_of_the_page_can_be_read(net):
 
 def test_readme_mentions_only_attributes_that_exist(network_options):
     mentioned = set(re.findall(r"user\.ipn\.([\w.]*\w)", README.read_text(encoding="utf-8")))
-    assert mentioned <= network_options | NOT_LISTED | NODE_ATTRIBUTES
+    assert mentioned <= network_options | NOT_LISTED | NODE_ATTRIBUTES | INTERFACE_ATTRIBUTES
 
 
 def test_readme_mentions_only_mount_options_that_exist(mount_options):

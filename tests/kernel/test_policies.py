@@ -571,7 +571,7 @@ class TestTree:
         for command in (["find", "."], ["ls", "-lR"], ["du", "-a"], ["grep", "-r", "x", "."]):
             subprocess.run(command, cwd=mount.path, stdout=subprocess.DEVNULL, timeout=60, check=False)
         assert "packets 0" in run("grep", "-r", "packets", ".", cwd=lan.path)
-        assert run("find", lan.path, "-type", "d").count("\n") == 3
+        assert run("find", lan.path, "-type", "d").count("\n") == 5
         assert lan["nodes"] == "0"
 
     def test_view_is_read_by_everyday_tools(self, mount, policies, compiled, scratch):

@@ -238,3 +238,27 @@ class TestUserNamespace:
         )
         assert (result.stdout, result.returncode) == (".ipnfs\n", 0), result.stderr
         assert os.listdir(directory) == []
+
+    @pytest.mark.parametrize("identity", [NOBODY, Identity(0, 0)], ids=["nobody", "root"])
+    def test_taps_between_network_namespaces_of_ones_own(self, ipnfs_binary, directory, identity):
+        """unshare -Urnm: what is root there may do with interfaces there what root may."""
+        script = """
+            "$1" lab "$2"
+            cd "$2"
+            mkdir lan
+            touch lan/tap/tap1
+            ip addr add 10.0.0.1/24 dev tap1
+            unshare -n sh -euc '
+                touch lan/tap/tap2
+                ip addr add 10.0.0.2/24 dev tap2
+                ping -qn -c 1 -W 5 10.0.0.1
+            '
+            rm lan/tap/tap1 lan/tap/tap2
+            ! ip link show tap1
+            cd /
+            umount "$2"
+        """
+        argv = ["unshare", "-Urnm", "sh", "-euc", script, "sh", ipnfs_binary, directory]
+        result = try_run(*argv, **identity.as_process)
+        assert result.returncode == 0, result.stderr
+        assert "1 received" in result.stdout

@@ -39,6 +39,7 @@ FakeMount::FakeMount(const core::Registry::Limits& limits, const core::Ownership
     filesystem.load_modules_with(background, loader);
     kernel.ring.entries_max = ring.entries_max;
     if (ring.wanted) session->offer(kernel.ring, world.registry);
+    filesystem.make_interfaces_with(host, false);
     session->attach(kernel.take_daemons_end());
     init = kernel.call(
         ask::init(45, UINT32_MAX & ~FUSE_INIT_RESERVED, ring.offered ? fs::kOverIoUring : 0));
@@ -52,6 +53,15 @@ void FakeMount::end_session() {
 
 FakeMount::~FakeMount() {
     end_session();
+    close_interfaces();
+}
+
+void FakeMount::close_interfaces() {
+    const core::AssumeLoop here;
+    filesystem.close_interfaces();
+    host.held = false;
+    while (host.serve()) {
+    }
 }
 
 void FakeMount::serve() {
@@ -64,7 +74,8 @@ void FakeMount::serve() {
         }
         const Handled handled = session && !ended ? session->handle_one() : Handled::nothing;
         ended = ended || handled == Handled::ended;
-        idle = handled != Handled::request && work.empty() && !ring_busy && !background.serve();
+        const bool busy = ring_busy || background.serve() || host.serve();
+        idle = handled != Handled::request && work.empty() && !busy;
         if (handled != Handled::request && !work.empty()) work.run_one();
         kernel.collect();
     }

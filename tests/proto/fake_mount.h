@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "fake_interfaces.h"
 #include "fake_kernel.h"
 #include "fake_modules.h"
 #include "fs/filesystem.h"
@@ -74,6 +75,8 @@ class FakeMount {
     // Lets the daemon do all it can.
     void serve();
     void end_session();
+    // As a daemon that ends.
+    void close_interfaces();
 
     // Looks a path up, from the root of the mount. It must exist.
     fuse_entry_out look_up(std::string_view path);
@@ -92,6 +95,7 @@ class FakeMount {
     World world;
     TestCommit commit;
     FakeBackground background;
+    FakeHost host;
     fs::Filesystem filesystem;
     FakeKernel kernel;
     std::unique_ptr<fs::Session> session;

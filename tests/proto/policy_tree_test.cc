@@ -38,8 +38,9 @@ class PolicyTreeTest : public PolicyProtoTest {
 // ---- views
 
 TEST_F(PolicyTreeTest, ViewsAreListedAndRead) {
-    EXPECT_THAT(names("lab"), ElementsAre("c port", "c framed", "c capture.pcap", "d ports",
-                                          "c oob", "d policy", "- stats", "d rooms"));
+    EXPECT_THAT(names("lab"),
+                ElementsAre("c port", "c framed", "c capture.pcap", "d ports", "d tap", "d grab",
+                            "c oob", "d policy", "- stats", "d rooms"));
     EXPECT_THAT(names("lab/policy"), ElementsAre("- calls", "- broken"));
     policy.calls = {"one", "two"};
     File view = mount.open("lab/policy/calls", O_RDONLY);
@@ -87,7 +88,7 @@ TEST_F(PolicyTreeTest, WithAnotherPolicyItsFilesAreGone) {
                         attic = mount.node("lab/rooms/attic");
     set("policy", "broadcast");
     EXPECT_THAT(names("lab"), ElementsAre("c port", "c framed", "c capture.pcap", "d ports",
-                                          "c oob", "d policy", "- stats"));
+                                          "d tap", "d grab", "c oob", "d policy", "- stats"));
     EXPECT_THAT(names("lab/policy"), ElementsAre());
     EXPECT_FALSE(mount.exists("lab/policy/calls"));
     EXPECT_FALSE(mount.exists("lab/rooms"));
@@ -105,9 +106,9 @@ TEST_F(PolicyTreeTest, WithAnotherPolicyItsFilesAreGone) {
 }
 
 TEST_F(PolicyTreeTest, ANetworkHasAsManyLinksAsItHasDirectories) {
-    EXPECT_EQ(mount.look_up("lab").attr.nlink, 5U);
+    EXPECT_EQ(mount.look_up("lab").attr.nlink, 7U);
     set("policy", "broadcast");
-    EXPECT_EQ(mount.look_up("lab").attr.nlink, 4U);
+    EXPECT_EQ(mount.look_up("lab").attr.nlink, 6U);
 }
 
 // ---- endpoints

@@ -31,6 +31,7 @@ void ProtoTest::TearDown() {
     record(kernel.recorded());
     const bool over = mount.session == nullptr || mount.ended;
     if (!over) kernel.let_everything_go();
+    if (!over) mount.close_interfaces();
     EXPECT_EQ(kernel.violations(), std::vector<std::string>());
     if (over) return;
     EXPECT_EQ(kernel.unanswered(), 0U);

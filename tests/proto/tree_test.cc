@@ -169,8 +169,8 @@ TEST_F(TreeTest, ListingsNameWhatIsThere) {
     EXPECT_EQ(list(ask::kRoot), (Names{".", "..", ".ipnfs", "lab"}));
     EXPECT_EQ(list(mount.node(".ipnfs")),
               (Names{".", "..", "policies", "version", "metrics", "events"}));
-    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "capture.pcap", "ports", "oob",
-                                       "policy", "stats"}));
+    EXPECT_EQ(list(lab_node()), (Names{".", "..", "port", "framed", "capture.pcap", "ports", "tap",
+                                       "grab", "oob", "policy", "stats"}));
     EXPECT_EQ(list(ports_node()), (Names{".", "..", "0", "7"}));
 }
 

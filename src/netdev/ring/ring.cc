@@ -78,9 +78,17 @@ void Ring::poll(int fd, unsigned events, Operation& operation) {
 }
 
 void Ring::read(int fd, const BufferRing& buffers, Reception& reception) {
+    const int opcode = multishot_reads_ ? static_cast<int>(kReadMultishot) : IORING_OP_READ;
+    read_with(opcode, fd, buffers, reception);
+}
+
+void Ring::read_once(int fd, const BufferRing& buffers, Reception& reception) {
+    read_with(IORING_OP_READ, fd, buffers, reception);
+}
+
+void Ring::read_with(int opcode, int fd, const BufferRing& buffers, Reception& reception) {
     io_uring_sqe& sqe = entry();
     // Length 0: as long as the buffer. Offset -1: files without a position have none.
-    const int opcode = multishot_reads_ ? static_cast<int>(kReadMultishot) : IORING_OP_READ;
     io_uring_prep_rw(opcode, &sqe, fd, nullptr, 0, ~std::uint64_t{0});
     sqe.flags |= IOSQE_BUFFER_SELECT;
     sqe.buf_group = buffers.group();
@@ -90,6 +98,14 @@ void Ring::read(int fd, const BufferRing& buffers, Reception& reception) {
 void Ring::receive(int fd, msghdr& form, const BufferRing& buffers, Reception& reception) {
     io_uring_sqe& sqe = entry();
     io_uring_prep_recvmsg_multishot(&sqe, fd, &form, 0);
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = buffers.group();
+    hand_in(sqe, reception);
+}
+
+void Ring::receive_once(int fd, msghdr& form, const BufferRing& buffers, Reception& reception) {
+    io_uring_sqe& sqe = entry();
+    io_uring_prep_recvmsg(&sqe, fd, &form, 0);
     sqe.flags |= IOSQE_BUFFER_SELECT;
     sqe.buf_group = buffers.group();
     hand_in(sqe, reception);
@@ -121,7 +137,7 @@ void Ring::command(int fd, std::uint32_t code, std::span<const iovec> memory,
 }
 
 bool Ring::pending() {
-    return io_uring_cq_ready(&ring_) > 0 ||
+    return io_uring_cq_ready(&ring_) > 0 || io_uring_sq_ready(&ring_) > 0 ||
            (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
 }
 

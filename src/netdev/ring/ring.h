@@ -63,7 +63,12 @@ class Ring {
     // address and of the control data; what comes is laid out as io_uring_recvmsg_out(3) says. It
     // has to stay until the next turn().
     void read(int fd, const BufferRing& buffers, Reception& reception);
+    // The same, once.
+    void read_once(int fd, const BufferRing& buffers, Reception& reception);
     void receive(int fd, msghdr& form, const BufferRing& buffers, Reception& reception);
+    // The same, once, with everything but the data where `form` says; it has to stay until the
+    // completion, itself included.
+    void receive_once(int fd, msghdr& form, const BufferRing& buffers, Reception& reception);
     // What `parts` and `message` refer to has to stay until the completion, themselves included.
     void write(int fd, std::span<const iovec> parts, Operation& operation);
     void cancel(Operation& operation);
@@ -75,7 +80,8 @@ class Ring {
 
     // How many operations the next turn() hands over.
     unsigned queued() const { return io_uring_sq_ready(&ring_); }
-    // Whether a turn without waiting would have something to do.
+    // Whether a turn without waiting would have something to do: completions, or operations that
+    // the kernel does not have yet.
     bool pending();
 
     // Hands the kernel what is queued, waits for a completion (no longer than `timeout`, 0: not at
@@ -95,6 +101,7 @@ class Ring {
     friend class BufferRing;
 
     io_uring_sqe& entry();
+    void read_with(int opcode, int fd, const BufferRing& buffers, Reception& reception);
     void hand_in(io_uring_sqe& entry, Operation& operation);
     bool reap();
 
