@@ -354,7 +354,7 @@ class Daemon {
         return {path.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
     }
 
-    void close_interfaces() {
+    void close_interfaces() IPN_ON_LOOP {
         filesystem_.close_interfaces();
         while (filesystem_.has_interfaces()) turn(std::nullopt);
     }

@@ -16,7 +16,6 @@
 namespace ipn::fs {
 namespace {
 
-constexpr std::size_t kPage = 4096;
 // Ids of requests that we make the kernel send: far from those that it gives, and even as they are.
 constexpr std::uint64_t kOwnIds = std::uint64_t{1} << 62;
 

@@ -56,6 +56,7 @@ class FakeHost::Fake final : public core::Interface, private core::Endpoint {
     ~Fake() override { host_.interfaces_.erase(name_); }
 
     core::Result<void> connect(core::Network& network) override {
+        const core::AssumeLoop here;
         auto joining = std::make_unique<core::Node>(static_cast<core::Endpoint&>(*this));
         auto joined = network.join(
             *joining,
