@@ -160,7 +160,7 @@ TEST_F(CaptureTest, OptionsHoldFromTheNextOpenOn) {
     EXPECT_EQ(some.snaplen, 3U);
     EXPECT_EQ(some.filter.substr(1), "ether[0] = 0x68");
     ASSERT_EQ(some.packets.size(), 1U);
-    EXPECT_EQ(some.packets[0].data, "hel");
+    EXPECT_EQ(some.packets[0].data, std::string("hello").substr(0, 3));
     EXPECT_EQ(some.packets[0].length, 5U);
 }
 

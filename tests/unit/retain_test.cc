@@ -16,9 +16,7 @@ class RetainTest : public CoreTest {
         if (lab_exists()) set("retain", "0");  // the fixture expects that no memory is charged
         CoreTest::TearDown();
     }
-    std::size_t charged() {
-        return world.registry.memory().used(core::Memory::Purpose::retained);
-    }
+    std::size_t charged() { return world.registry.memory().used(core::Memory::Purpose::retained); }
 };
 
 TEST_F(RetainTest, AReaderThatJoinsGetsTheLastPacketsFirst) {
