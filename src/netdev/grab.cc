@@ -239,19 +239,23 @@ struct Grab::Came {
     std::optional<Tag> tag;
 };
 
-// Received many times, each buffer holds everything; once, the data only.
+// Received many times, each buffer holds everything: io_uring_recvmsg_out, the control messages,
+// the data; and is aligned for frames, not for what stands before them. Once, the data only.
 std::optional<Grab::Came> Grab::unpack(std::uint16_t buffer, std::size_t bytes) {
     const std::span<std::byte> memory = intake().memory(buffer);
     if (once_) {
         if ((form_.msg_flags & MSG_TRUNC) != 0) return std::nullopt;
         return Came{memory.first(bytes), tag_in(CMSG_FIRSTHDR(&form_))};
     }
-    const int length = static_cast<int>(bytes);
-    io_uring_recvmsg_out* out = io_uring_recvmsg_validate(memory.data(), length, &form_);
-    if (out == nullptr || (out->flags & MSG_TRUNC) != 0) return std::nullopt;
-    auto* payload = static_cast<std::byte*>(io_uring_recvmsg_payload(out, &form_));
-    return Came{{payload, io_uring_recvmsg_payload_length(out, length, &form_)},
-                tag_in(io_uring_recvmsg_cmsg_firsthdr(out, &form_))};
+    io_uring_recvmsg_out out;
+    const std::size_t before_data = sizeof out + control_.size();
+    if (bytes < before_data || bytes > memory.size()) return std::nullopt;
+    std::memcpy(&out, memory.data(), sizeof out);
+    if ((out.flags & MSG_TRUNC) != 0) return std::nullopt;
+    std::memcpy(control_.data(), memory.data() + sizeof out, control_.size());
+    const bool told = out.controllen >= sizeof(cmsghdr);
+    return Came{memory.subspan(before_data, bytes - before_data),
+                tag_in(told ? reinterpret_cast<const cmsghdr*>(control_.data()) : nullptr)};
 }
 
 PacketRef Grab::received_packet(std::uint16_t buffer, std::size_t bytes) {
