@@ -342,7 +342,7 @@ void Bus::send_notice(Port& to, const Port& about, const Subscription& subscript
     unsigned char* data = host_.data(notice);
     if (!to.bare) write_header(data, message);
     std::memcpy(data + header, facts.data(), sizeof facts);
-    std::memcpy(data + header + sizeof facts, name.data(), name.size());
+    std::copy(name.begin(), name.end(), data + header + sizeof facts);
     host_.send(to.node, notice, 0);
     host_.put(notice);
 }
@@ -355,6 +355,7 @@ namespace {
 template <typename Ports>
 std::vector<const Port*> in_order(const Ports& ports) {
     std::vector<const Port*> sorted;
+    sorted.reserve(ports.size());
     for (const auto& [number, port] : ports) sorted.push_back(&port);
     std::sort(sorted.begin(), sorted.end(),
               [](const Port* a, const Port* b) { return a->number < b->number; });

@@ -15,7 +15,6 @@
 namespace {
 
 using ipn::connector::Bus;
-using ipn::connector::Destination;
 using ipn::connector::Port;
 using ipn::connector::Subscription;
 

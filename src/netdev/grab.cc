@@ -267,7 +267,7 @@ PacketRef Grab::received_packet(std::uint16_t buffer, std::size_t bytes) {
     auto offload = core::Offload::from_wire(header, frame);
     if (offload && came->tag) offload = offload->shifted(kTagBytes);
     if (!offload) return {};
-    const PacketRef packet = allocate(frame.size() + added);
+    PacketRef packet = allocate(frame.size() + added);
     if (!packet) return {};
     std::memcpy(packet->data(), frame.data(), kAddresses);
     if (came->tag) std::memcpy(packet->data() + kAddresses, came->tag->data(), kTagBytes);

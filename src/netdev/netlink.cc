@@ -10,7 +10,6 @@
 
 namespace ipn::netdev {
 
-using core::fail;
 using core::Result;
 
 namespace {
