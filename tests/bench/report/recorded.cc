@@ -55,7 +55,7 @@ std::vector<Regression> regressions(const Results& results, const std::string& f
                                      comparison.value.median, bound, value)});
     };
     for (const Failure& failure : results.failures())
-        found.push_back({failure.words, failure.section, failure.words});
+        if (!failure.of_peer) found.push_back({failure.words, failure.section, failure.words});
     for (const Comparison& comparison : results.comparisons()) {
         if (!comparison.is_ratio) {
             if (!comparison.met()) add(comparison, "target", *comparison.target);

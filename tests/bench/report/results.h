@@ -62,6 +62,7 @@ struct Comparison {
 struct Failure {
     std::string section;
     std::string words;
+    bool of_peer = false;  // it was not ipnfs that could not be measured
 };
 
 class Results {
@@ -74,7 +75,9 @@ class Results {
                  std::optional<double> target = std::nullopt);
     void judge(const Figure& figure, const std::string& subject, double target);
     void add_note(std::string text) { notes_.push_back(std::move(text)); }
-    void add_failure(std::string words) { failures_.push_back({section_, std::move(words)}); }
+    void add_failure(std::string words, bool of_peer = false) {
+        failures_.push_back({section_, std::move(words), of_peer});
+    }
 
     const std::deque<Figure>& figures() const { return figures_; }
     const std::vector<Comparison>& comparisons() const { return comparisons_; }
