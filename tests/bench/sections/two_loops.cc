@@ -30,7 +30,7 @@ Both measure_both(Network& first, Network& second, const NetworkSetup& setup) {
     other.wait_until_flowing();
     sleep_for(warm_up);
     auto at_the_same_time =
-        std::async(std::launch::async, [&other] { return other.measure(measured); });
+        std::async(std::launch::async, [&other, measured] { return other.measure(measured); });
     const TrafficResult result = one.measure(measured);
     const double seconds = std::chrono::duration<double>(measured).count();
     return {.deliveries_per_s = result.deliveries_per_s + at_the_same_time.get().deliveries_per_s,
