@@ -140,6 +140,21 @@ TEST_F(StatisticsTest, AWriteThatIsInterruptedIsBlockedNoMore) {
     EXPECT_EQ(of_lab("blocked_ns"), 3'000'000U);
 }
 
+TEST_F(StatisticsTest, TimesOfBeingBlockedAddUp) {
+    set("lossless", "1");
+    set("msgpoolsize", "1");
+    reader();
+    TestEndpoint& from = writer();
+    from.write("1");
+    for (const int time : {3, 4}) {
+        Write& waiting = from.start_write("2");
+        world.advance(milliseconds(time));
+        from.interrupt(waiting);
+        world.advance(milliseconds(100));
+    }
+    EXPECT_EQ(of_lab("blocked_ns"), 7'000'000U);
+}
+
 TEST_F(StatisticsTest, TheSlowestPortHasTheOldestPacket) {
     set("lossless", "1");
     TestEndpoint &fast = reader(), &slow = reader(), &from = writer();
