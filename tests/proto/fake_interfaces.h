@@ -127,8 +127,9 @@ inline void FakeHost::make(const Wish& its_wish, std::function<void(core::Result
     wish = its_wish;
     waiting_.push_back([this, its_wish, done] {
         if (refusal) return done(tl::unexpected(*refusal));
-        std::string name = its_wish.name;
-        if (const auto at = name.find("%d"); at != name.npos) name.replace(at, 2, "5");
+        const auto& wished = its_wish.name;
+        const auto at = wished.find("%d");
+        const std::string name = at == wished.npos ? wished : wished.substr(0, at) + "5" + wished.substr(at + 2);
         done(Made{std::make_unique<Fake>(*this, name, its_wish.caller), name});
     });
 }
