@@ -70,7 +70,8 @@ PacketRef PacketPool::make(std::uint32_t length, Account& payer, Memory::Purpose
         }
     }
     auto* data = static_cast<std::byte*>(block) + kOverhead;
-    return PacketRef(*new (block) Packet(*this, payer, purpose, data, length, size_class));
+    return PacketRef(*new (block)
+                         Packet(*this, payer, purpose, data, length, size_class, ++last_serial_));
 }
 
 PacketRef PacketPool::take_over(const PacketRef& received, Account& payer) {

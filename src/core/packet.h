@@ -73,6 +73,9 @@ class Packet : public ListHook<BacklogTag> {
     inline void note_held();
     [[nodiscard]] inline bool note_put();
 
+    // No other packet of its pool has, had or will have the same.
+    std::uint64_t serial() const { return serial_; }
+
     std::uint32_t from = 0;  // the port that sent it
     Offload offload;         // what is left to do before it is an ordinary frame
 
@@ -88,13 +91,14 @@ class Packet : public ListHook<BacklogTag> {
         : data_(const_cast<std::byte*>(borrowed.data())),
           length_(static_cast<std::uint32_t>(borrowed.size())) {}
     Packet(PacketPool& pool, Account& payer, Memory::Purpose purpose, std::byte* data,
-           std::uint32_t length, std::uint8_t size_class)
+           std::uint32_t length, std::uint8_t size_class, std::uint64_t serial)
         : size_class_(size_class),
           purpose_(purpose),
           pool_(&pool),
           payer_(&payer),
           data_(data),
-          length_(length) {}
+          length_(length),
+          serial_(serial) {}
 
     std::uint8_t size_class_ = 0;
     Memory::Purpose purpose_ = Memory::Purpose::packet;
@@ -105,6 +109,7 @@ class Packet : public ListHook<BacklogTag> {
     Packet* next_frame_ = nullptr;  // counted in its references
     std::byte* data_;
     std::uint32_t length_;
+    std::uint64_t serial_ = 0;
 };
 
 // A counted reference to a packet; null when moved from.
@@ -294,6 +299,7 @@ class PacketPool {
     Memory& memory_;
     std::array<Free*, kClasses> free_{};
     std::size_t cached_ = 0;
+    std::uint64_t last_serial_ = 0;
 };
 
 inline std::uint32_t Packet::capacity() const {

@@ -64,7 +64,12 @@ void Channel::packet(std::uint64_t unique, core::Packet& packet, std::uint32_t o
 }
 
 std::span<std::byte> Channel::gather_space() {
+    memo_.forget();
     return {buffer_.get() + kPage, kDataMax};
+}
+
+FrameSpace Channel::frame_space() {
+    return {{buffer_.get() + kPage, kDataMax}, &memo_};
 }
 
 void Channel::gathered(std::uint64_t unique, std::size_t length) {

@@ -28,6 +28,7 @@ class Channel final : public Reply {
     void packet(std::uint64_t unique, core::Packet& packet, std::uint32_t offset,
                 std::uint32_t length) override;
     std::span<std::byte> gather_space() override;
+    FrameSpace frame_space() override;
     void gathered(std::uint64_t unique, std::size_t length) override;
     bool may_wait() const override { return true; }
 
@@ -48,6 +49,7 @@ class Channel final : public Reply {
     void send(const void* bytes, std::size_t length);
 
     int fd_ = -1;
+    FrameMemo memo_;                           // of `buffer_`
     std::unique_ptr<std::byte, Free> buffer_;  // a page of headroom, then kDataMax bytes
 };
 

@@ -35,16 +35,30 @@ std::size_t copy(const Node::Received& received, std::span<std::byte> to) {
     return received.length;
 }
 
+// The same, unless all of it is there already.
+std::size_t put(const Node::Received& received, std::span<std::byte> to, FrameMemo* memo,
+                std::size_t index) {
+    if (memo == nullptr) return copy(received, to);
+    const bool whole = received.length == Deframer::kHeaderBytes + received.packet->length();
+    if (whole && memo->has(index, *received.packet)) return received.length;
+    memo->cut(index);
+    copy(received, to);
+    if (whole) memo->note(index, *received.packet);
+    return received.length;
+}
+
 }  // namespace
 
 void FramedPort::answer_with(LaneRequest& request, Node::Received first, std::uint32_t size) {
-    std::span<std::byte> space = request.gather_space();
-    if (size < space.size()) space = space.first(size);
-    std::size_t length = copy(first, space);
-    for (;;) {
+    const auto [all, memo] = request.frame_space();
+    const auto space = all.first(std::min<std::size_t>(size, all.size()));
+    std::size_t length = 0;
+    std::size_t count = 0;
+    for (Node::Received received = std::move(first);;) {
+        length += put(received, space.subspan(length), memo, count++);
         const std::uint32_t next = node().follows();
         if (next == 0 || next > space.size() - length) break;
-        length += copy(node().receive(next), space.subspan(length));
+        received = node().receive(next);
     }
     request.read_gathered(length);
 }

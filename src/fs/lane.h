@@ -39,6 +39,7 @@ class LaneRequest {
         answer().packet(unique_, packet, offset, length);
     }
     std::span<std::byte> gather_space() { return reply_->gather_space(); }
+    FrameSpace frame_space() { return reply_->frame_space(); }
     void read_gathered(std::size_t length) { answer().gathered(unique_, length); }
     void written(std::uint32_t bytes) {
         const fuse_write_out out{.size = bytes, .padding = 0};

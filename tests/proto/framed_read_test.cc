@@ -129,6 +129,53 @@ TEST_F(FramedReadTest, OnePacketForReadersOfBothKinds) {
     EXPECT_EQ(port.read(), packet(large));
 }
 
+// An answer like the last one is not made again: of these, each is like the last one only in part.
+TEST_F(FramedReadTest, ReadersAtDifferentPlacesEachGetTheirOwn) {
+    File one = framed_reader(), two = framed_reader(), from = writer();
+    from.write("one");
+    File late = framed_reader();
+    for (const char* data : {"two", "three", "four"}) from.write(data);
+    EXPECT_EQ(one.read(), read_frames({"one", "two", "three", "four"}));
+    EXPECT_EQ(late.read(), read_frames({"two", "three", "four"})) << "begins elsewhere";
+    EXPECT_EQ(two.read(5 + 5), read_frames({"one", "two"})) << "ends elsewhere";
+    EXPECT_EQ(two.read(), read_frames({"three", "four"}));
+    from.write("five");
+    EXPECT_EQ(one.read(3), packet(std::string("\0\4f", 3))) << "ends within a packet";
+    EXPECT_EQ(two.read(), read_frames({"five"}));
+    EXPECT_EQ(one.read(), packet("ive"));
+    EXPECT_EQ(late.read(), read_frames({"five"}));
+}
+
+TEST_F(FramedReadTest, PacketsInMemoryThatOthersHadAreNotTakenForThem) {
+    File one = framed_reader(), two = framed_reader(), from = writer();
+    for (const char* data : {"one", "two", "new"}) {
+        from.write(data);
+        EXPECT_EQ(one.read(), read_frames({data}));
+        EXPECT_EQ(two.read(), read_frames({data}));
+    }
+}
+
+TEST_F(FramedReadTest, WhatElseIsReadInBetweenDoesNotMixIn) {
+    File one = framed_reader(), two = framed_reader(), from = writer();
+    for (const char* data : {"one", "two"}) from.write(data);
+    EXPECT_EQ(one.read(), read_frames({"one", "two"}));
+    EXPECT_EQ(mount.open("lab/stats", O_RDONLY).read().error, 0);
+    EXPECT_EQ(two.read(), read_frames({"one", "two"}));
+}
+
+TEST_F(FramedReadTest, MorePacketsThanAreRememberedAreStillTheSame) {
+    set("msgpoolsize", "1000");
+    File one = framed_reader(), two = framed_reader(), from = writer();
+    std::string all;
+    for (int i = 0; i < 600; ++i) {
+        const std::string data = std::to_string(i);
+        from.write(data);
+        all += frames({data});
+    }
+    EXPECT_EQ(one.read(1 << 20), packet(all));
+    EXPECT_EQ(two.read(1 << 20), packet(all));
+}
+
 TEST_F(FramedReadTest, AMegabyteInOneRead) {
     set("mtu", "65535");
     const std::string large(65535, 'x');
