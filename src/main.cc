@@ -402,6 +402,12 @@ class Daemon {
     }
 
     void sleep() {
+        const auto before = clock_.now();
+        sleep_until_something_comes();
+        registry_.work().slept(clock_.now() - before);
+    }
+
+    void sleep_until_something_comes() {
         constexpr std::chrono::seconds kRest(1);
         input_.watch(session_.descriptor());
         if (const auto next = registry_.timers().next()) {

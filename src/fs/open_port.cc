@@ -252,6 +252,7 @@ OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
 }
 
 void OpenPort::finish(LaneRequest& request, Progress progress) {
+    if (progress.taken > 0) node_.network().registry().work().deliver_lone();
     if (progress.taken > 0 || progress.error == 0)
         request.written(static_cast<std::uint32_t>(progress.taken));
     else if (progress.words.empty())

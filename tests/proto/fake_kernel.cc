@@ -150,6 +150,7 @@ void FakeKernel::received(std::string_view message) {
     if (header.error != 0 && !data.empty()) return violation("an error with data");
     const std::uint32_t opcode = call->second;
     open_calls_.erase(call);
+    answered_.push_back(header.unique);
     const Answer& answer = answers_[header.unique] = {-header.error, std::string(data)};
     if (answer.error == 0) answered(opcode, answer);
 }

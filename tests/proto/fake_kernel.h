@@ -18,6 +18,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ask.h"
@@ -91,6 +92,8 @@ class FakeKernel final : private FakeRing::Listener {
 
     // Takes what the daemon has sent. `serve` calls it often enough for the socket not to fill up.
     void collect();
+    // The requests that were answered since this was last asked, in order.
+    std::vector<Call> take_answered() { return std::exchange(answered_, {}); }
     // The poll handles that were notified of since this was last asked.
     std::vector<std::uint64_t> take_wakeups();
 
@@ -126,6 +129,7 @@ class FakeKernel final : private FakeRing::Listener {
     std::map<Call, std::uint32_t> open_calls_;  // with their opcodes
     std::set<Call> own_calls_;                  // which the daemon had us make
     std::map<Call, Answer> answers_;
+    std::vector<Call> answered_;
     std::vector<std::uint64_t> wakeups_;
     std::vector<std::string> violations_;
     std::string recorded_;

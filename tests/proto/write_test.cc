@@ -1,8 +1,12 @@
 // Writing: one packet a call, and waiting for room.
+#include <gmock/gmock.h>
+
 #include "proto_test.h"
 
 namespace ipn::test {
 namespace {
+
+using testing::ElementsAre;
 
 class WriteTest : public ProtoTest {};
 
@@ -170,6 +174,24 @@ TEST_F(WriteTest, AStalledReaderIsCut) {
     mount.world.advance(std::chrono::milliseconds(51));
     EXPECT_EQ(outcome(write), written(3));
     EXPECT_EQ(to.read(), error(ECONNRESET));
+}
+
+TEST_F(WriteTest, OfALonePacketTheReaderIsToldFirst) {
+    File to = reader(), from = writer();
+    const Call read = to.start_read();
+    EXPECT_EQ(outcome(read), kWaiting);
+    kernel.take_answered();
+
+    mount.world.registry.work().slept(core::WorkQueue::kRest);
+    const Call lone = from.start_write("one");
+    EXPECT_EQ(outcome(read), packet("one"));
+    EXPECT_THAT(kernel.take_answered(), ElementsAre(read, lone));
+
+    const Call next_read = to.start_read();
+    EXPECT_EQ(outcome(next_read), kWaiting);
+    const Call next = from.start_write("two");
+    EXPECT_EQ(outcome(next_read), packet("two"));
+    EXPECT_THAT(kernel.take_answered(), ElementsAre(next, next_read));
 }
 
 }  // namespace

@@ -114,5 +114,33 @@ TEST_F(WorkTest, OnceDueItStaysSoUntilEverythingHasRun) {
     EXPECT_FALSE(work.due());
 }
 
+TEST_F(WorkTest, AfterARestOneItemRunsBeforeTheSenderIsAnswered) {
+    work.slept(WorkQueue::kRest);
+    work.add(a);
+    work.add(b);
+    work.deliver_lone();
+    EXPECT_EQ(log, "a");
+    work.deliver_lone();
+    EXPECT_EQ(log, "a") << "once";
+}
+
+TEST_F(WorkTest, WithoutARestNoneDoes) {
+    work.add(a);
+    work.slept(WorkQueue::kRest - std::chrono::nanoseconds(1));
+    work.deliver_lone();
+    work.slept(WorkQueue::kRest);
+    work.slept(Duration(0));
+    work.deliver_lone();
+    EXPECT_EQ(log, "");
+}
+
+TEST_F(WorkTest, ALonePacketForNobodyIsDeliveredToNobody) {
+    work.slept(WorkQueue::kRest);
+    work.deliver_lone();
+    work.add(a);
+    work.deliver_lone();
+    EXPECT_EQ(log, "") << "what comes then is not the first";
+}
+
 }  // namespace
 }  // namespace ipn::core
