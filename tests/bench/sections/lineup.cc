@@ -39,6 +39,7 @@ void add_ours(Lineup& lineup, const SuiteSetup& setup, const IpnfsPlace& place) 
     add_pairings(lineup, add(IpnfsKind::port_lossy), {vde_name}, false);
     if (setup.quick) return;
     add_pairings(lineup, add(IpnfsKind::stream), {tee_pipes_name}, false);
+    add_pairings(lineup, add(IpnfsKind::framed_small_pages), {vde_name, framed}, false);
 }
 
 }  // namespace

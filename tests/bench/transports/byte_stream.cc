@@ -17,14 +17,15 @@ std::span<const std::byte> ByteReader::take(int file, std::size_t bytes) {
 
 std::span<const std::byte> ByteReader::peek(int file, std::size_t bytes) {
     while (available() < bytes) read_more(file);
-    return std::span(buffer_).subspan(taken_, bytes);
+    return buffer_.all().subspan(taken_, bytes);
 }
 
 void ByteReader::read_more(int file) {
-    std::memmove(buffer_.data(), buffer_.data() + taken_, available());
+    const std::span<std::byte> all = buffer_.all();
+    std::memmove(all.data(), all.data() + taken_, available());
     end_ -= taken_;
     taken_ = 0;
-    const ssize_t bytes = check(::read(file, buffer_.data() + end_, buffer_.size() - end_), "read");
+    const ssize_t bytes = check(::read(file, all.data() + end_, all.size() - end_), "read");
     if (bytes == 0) throw std::runtime_error("end of file");
     end_ += static_cast<std::size_t>(bytes);
 }

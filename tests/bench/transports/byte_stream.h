@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "harness/buffer.h"
+
 namespace bench {
 
 class ByteWriter {
@@ -30,7 +32,8 @@ class ByteWriter {
 
 class ByteReader {
   public:
-    explicit ByteReader(std::size_t buffer_bytes) : buffer_(buffer_bytes) {}
+    explicit ByteReader(std::size_t buffer_bytes, Pages pages = Pages::huge)
+        : buffer_(buffer_bytes, pages) {}
 
     // The next so many bytes from the file; valid until the next call.
     std::span<const std::byte> take(int file, std::size_t bytes);
@@ -42,7 +45,7 @@ class ByteReader {
     void read_more(int file);
 
     // What was read: taken up to taken_, there up to end_.
-    std::vector<std::byte> buffer_;
+    Buffer buffer_;
     std::size_t taken_ = 0;
     std::size_t end_ = 0;
 };

@@ -26,10 +26,10 @@ constexpr std::size_t stream_buffer_bytes = 128 * 1024;  // cat's
 // Each packet is preceded by its length, 16 bits, big-endian.
 class FramedEndpoint : public Endpoint {
   public:
-    FramedEndpoint(const std::string& path, Role role, unsigned packets_a_write)
+    FramedEndpoint(const std::string& path, Role role, unsigned packets_a_write, Pages pages)
         : file_(check(::open(path.c_str(), open_flags(role)), path)),
           writer_(packets_a_write),
-          reader_(framed_buffer_bytes) {}
+          reader_(framed_buffer_bytes, pages) {}
 
     void send(std::span<const std::byte> packet) override {
         frame_.assign({static_cast<std::byte>(packet.size() >> 8),
@@ -76,10 +76,18 @@ class StreamEndpoint : public Endpoint {
     ByteReader reader_;
 };
 
+bool is_framed(IpnfsKind kind) {
+    return kind == IpnfsKind::framed || kind == IpnfsKind::framed_small_pages;
+}
+
+Pages pages_of(IpnfsKind kind) {
+    return kind == IpnfsKind::framed_small_pages ? Pages::small : Pages::huge;
+}
+
 IpnfsMount::Options options_of(IpnfsKind kind, const NetworkSetup& setup) {
     auto options = network_options(setup);
     if (kind == IpnfsKind::port_lossy) options["lossless"] = "0";
-    if (kind == IpnfsKind::framed) options["msgpoolsize"] = std::to_string(framed_pool_packets);
+    if (is_framed(kind)) options["msgpoolsize"] = std::to_string(framed_pool_packets);
     if (kind == IpnfsKind::stream) {
         options["type"] = "stream";
         options["mtu"] = std::to_string(packet_bytes_max);
@@ -100,8 +108,9 @@ class IpnfsNetwork : public Network {
     std::unique_ptr<Endpoint> join(Role role, unsigned number) override {
         switch (kind_) {
             case IpnfsKind::framed:
+            case IpnfsKind::framed_small_pages:
                 return std::make_unique<FramedEndpoint>(directory_ + "/framed", role,
-                                                        packets_a_write_);
+                                                        packets_a_write_, pages_of(kind_));
             case IpnfsKind::stream:
                 return std::make_unique<StreamEndpoint>(directory_ + "/port", role,
                                                         setup_.packet_bytes, packets_a_write_);
@@ -134,9 +143,11 @@ class Ipnfs : public Transport {
             case IpnfsKind::port_lossy:
                 return "port, lossy, pool of 128 packets a node";
             case IpnfsKind::framed:
+            case IpnfsKind::framed_small_pages:
                 return fmt::format(
-                    "framed, lossless, pool of {} packets, {} a write, reads of 256 KiB",
-                    framed_pool_packets, packets_a_write_);
+                    "framed, lossless, pool of {} packets, {} a write, reads of 256 KiB into {}",
+                    framed_pool_packets, packets_a_write_,
+                    pages_of(kind_) == Pages::huge ? "a huge page" : "small pages");
             case IpnfsKind::stream:
                 return fmt::format(
                     "port, type stream, lossless, pool of 128 packets, MTU 65535, {} "
@@ -173,6 +184,8 @@ std::string name_of(IpnfsKind kind) {
             return "ipnfs lossy";
         case IpnfsKind::framed:
             return "ipnfs framed";
+        case IpnfsKind::framed_small_pages:
+            return "ipnfs framed, small pages";
         case IpnfsKind::stream:
             return "ipnfs stream, bytes";
     }

@@ -10,7 +10,7 @@
 
 namespace bench {
 
-enum class IpnfsKind { port, port_lossy, framed, stream };
+enum class IpnfsKind { port, port_lossy, framed, framed_small_pages, stream };
 
 // A daemon's subjects beside those of one mounted otherwise are told apart by how they are mounted.
 std::string ipnfs_name(IpnfsKind kind, const IpnfsPlace& place);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -91,7 +90,7 @@ class VdeNetwork : public Network {
     VdeNetwork(const std::string& parent, const NetworkSetup& setup)
         : setup_(setup), directory_(parent), console_(open_console()), switch_(start()) {
         const auto deadline = Clock::now() + start_timeout;
-        while (!std::filesystem::exists(directory_.path() + "/ctl")) {
+        while (!listens()) {
             switch_.expect_running();
             if (Clock::now() > deadline) throw std::runtime_error("vde_switch does not start");
             sleep_for(Milliseconds{1});
@@ -106,6 +105,13 @@ class VdeNetwork : public Network {
     const Process* server() const override { return &switch_; }
 
   private:
+    // The socket is there before the switch listens on it.
+    bool listens() const {
+        const Fd probe = unix_socket(SOCK_STREAM);
+        const sockaddr_un control = address_of(directory_.path() + "/ctl");
+        return ::connect(probe.get(), generic(control), sizeof control) == 0;
+    }
+
     struct Console {
         Fd input;
         Fd kept_open;  // the switch ends when its standard input does
