@@ -4,6 +4,64 @@
 
 namespace ipn::vdeswitch {
 
+// ---- buckets
+
+std::size_t Fdb::Bucket::size() const {
+    std::size_t size = kSlots;
+    while (size > 0 && keys[size - 1] == kFree) --size;
+    return size;
+}
+
+void Fdb::Bucket::put(Key key, Place place) {
+    const std::size_t slot = size();
+    keys[slot] = key;
+    places[slot] = place;
+}
+
+void Fdb::Bucket::remove(std::size_t slot) {
+    const std::size_t last = size() - 1;
+    keys[slot] = keys[last];
+    places[slot] = places[last];
+    keys[last] = kFree;
+}
+
+// REQUIRES: there is a bucket that is not full.
+void Fdb::put(Key key, Place place) {
+    std::size_t at = home_of(key);
+    while (buckets_[at].is_full()) at = behind(at);
+    buckets_[at].put(key, place);
+}
+
+// Removes a key, and lets those that have gone past its bucket because it was full come back.
+// REQUIRES: it is there.
+void Fdb::take_out(Key key) {
+    std::size_t hole = home_of(key);
+    const auto slot_of = [](const Bucket& bucket, auto&& matches) {
+        const auto end = bucket.keys.begin() + static_cast<std::ptrdiff_t>(bucket.size());
+        return std::find_if(bucket.keys.begin(), end, matches) - bucket.keys.begin();
+    };
+    const auto is_key = [key](Key each) { return each == key; };
+    std::size_t slot;
+    while ((slot = slot_of(buckets_[hole], is_key)) == buckets_[hole].size()) hole = behind(hole);
+    bool was_full = buckets_[hole].is_full();
+    buckets_[hole].remove(slot);
+
+    for (std::size_t at = behind(hole); was_full; at = behind(at)) {
+        Bucket& bucket = buckets_[at];
+        was_full = bucket.is_full();
+        const std::size_t way = (at - hole) & (buckets_.size() - 1);
+        slot = slot_of(bucket, [&](Key each) {
+            return ((at - home_of(each)) & (buckets_.size() - 1)) >= way;
+        });
+        if (slot == bucket.size()) continue;
+        buckets_[hole].put(bucket.keys[slot], bucket.places[slot]);
+        bucket.remove(slot);
+        hole = at;
+    }
+}
+
+// ---- stations
+
 void Fdb::set_limits(const Limits& limits, std::uint64_t now_ms) {
     remove_aged(now_ms);  // a longer time does not bring back what is aged
     limits_ = limits;
@@ -20,15 +78,15 @@ void Fdb::flush(std::uint32_t port) {
 }
 
 void Fdb::forget(Mac mac, Vlan vlan) {
-    const Index found = find(key_of(mac, vlan));
-    if (found == kNone) return;
-    remove(found);
+    const Place* found = find(key_of(mac, vlan));
+    if (found == nullptr) return;
+    remove(found->entry);
     ++counters_.flushed;
 }
 
 void Fdb::remove_aged(std::uint64_t now_ms) {
     for (PortList& list : ports_) {
-        while (list.oldest != kNone && is_aged(entries_[list.oldest], now_ms)) {
+        while (list.oldest != kNone && is_aged(list.oldest_ms, now_ms)) {
             remove(list.oldest);
             ++counters_.aged;
         }
@@ -41,7 +99,7 @@ std::vector<Fdb::Station> Fdb::stations(std::uint64_t now_ms) const {
     for (const std::uint32_t port : heap_.ports()) {
         for (Index index = ports_[port].oldest; index != kNone; index = entries_[index].newer) {
             const Entry& entry = entries_[index];
-            if (is_aged(entry, now_ms)) continue;
+            if (is_aged(entry.heard_ms, now_ms)) continue;
             const Vlan vlan = entry.key & 0xfff;
             stations.push_back({entry.key >> 12, vlan, port, entry.heard_ms});
         }
@@ -55,17 +113,16 @@ void Fdb::add(Key key, std::uint32_t port, std::uint64_t now_ms) {
         ports_.resize(port + 1);
     }
     // The aged of a port make room for its own new ones first.
-    while (ports_[port].oldest != kNone && is_aged(entries_[ports_[port].oldest], now_ms)) {
+    while (ports_[port].oldest != kNone && is_aged(ports_[port].oldest_ms, now_ms)) {
         remove(ports_[port].oldest);
         ++counters_.aged;
     }
     make_room();
 
     const Index index = free_;
-    free_ = entries_[index].next_in_bucket;
-    const std::size_t bucket = bucket_of(key);
-    entries_[index] = {key, now_ms, port, buckets_[bucket], kNone, kNone};
-    buckets_[bucket] = index;
+    free_ = entries_[index].older;
+    entries_[index] = {key, now_ms, port, kNone, kNone};
+    put(key, {index, port});
     ++size_;
     link(index);
     heap_.increase(port);
@@ -74,9 +131,10 @@ void Fdb::add(Key key, std::uint32_t port, std::uint64_t now_ms) {
     if (size_ > limits_.table_size) evict();
 }
 
-void Fdb::hear_elsewhere(Index index, std::uint32_t port, std::uint64_t now_ms) {
+void Fdb::hear_elsewhere(Place& place, std::uint32_t port, std::uint64_t now_ms) {
+    const Index index = place.entry;
     Entry& entry = entries_[index];
-    if (is_aged(entry, now_ms)) {
+    if (is_aged(entry.heard_ms, now_ms)) {
         const Key key = entry.key;
         remove(index);
         ++counters_.aged;
@@ -92,7 +150,7 @@ void Fdb::hear_elsewhere(Index index, std::uint32_t port, std::uint64_t now_ms) 
     }
     unlink(index);
     heap_.decrease(entry.port);
-    entry.port = port;
+    entry.port = place.port = port;
     entry.heard_ms = now_ms;
     link(index);
     heap_.increase(port);
@@ -105,28 +163,22 @@ void Fdb::refresh(Index index, std::uint64_t now_ms) {
     link(index);
 }
 
-// Lets there be a free entry, and at most one entry a bucket on average.
+// Lets there be a free entry, and a fifth of the slots be free behind the new one.
 void Fdb::make_room() {
+    if (5 * (size_ + std::size_t{1}) > 4 * Bucket::kSlots * buckets_.size()) {
+        std::vector<Bucket> larger(2 * buckets_.size());
+        buckets_.swap(larger);
+        for (const Bucket& bucket : larger)
+            for (std::size_t slot = 0; slot < bucket.size(); ++slot)
+                put(bucket.keys[slot], bucket.places[slot]);
+    }
     if (free_ != kNone) return;
     const std::size_t before = entries_.size();
     const std::size_t wanted = std::min<std::size_t>(std::max<std::size_t>(2 * before, 16),
                                                      std::size_t{limits_.table_size} + 1);
-    if (std::size_t buckets = buckets_.size(); buckets < wanted) {
-        while (buckets < wanted) buckets *= 2;
-        std::vector<Index> larger(buckets, kNone);
-        entries_.reserve(wanted);
-        buckets_.swap(larger);
-        for (const std::uint32_t port : heap_.ports()) {
-            for (Index index = ports_[port].oldest; index != kNone; index = entries_[index].newer) {
-                Index& first = buckets_[bucket_of(entries_[index].key)];
-                entries_[index].next_in_bucket = first;
-                first = index;
-            }
-        }
-    }
     entries_.resize(wanted);
     for (std::size_t index = before; index < wanted; ++index) {
-        entries_[index].next_in_bucket = free_;
+        entries_[index].older = free_;
         free_ = static_cast<Index>(index);
     }
 }
@@ -137,12 +189,10 @@ void Fdb::evict() {
 }
 
 void Fdb::remove(Index index) {
-    Index* link = &buckets_[bucket_of(entries_[index].key)];
-    while (*link != index) link = &entries_[*link].next_in_bucket;
-    *link = entries_[index].next_in_bucket;
+    take_out(entries_[index].key);
     unlink(index);
     heap_.decrease(entries_[index].port);
-    entries_[index].next_in_bucket = free_;
+    entries_[index].older = free_;
     free_ = index;
     --size_;
 }
@@ -152,14 +202,24 @@ void Fdb::link(Index index) {
     PortList& list = ports_[entry.port];
     entry.older = list.newest;
     entry.newer = kNone;
-    (list.newest == kNone ? list.oldest : entries_[list.newest].newer) = index;
+    if (list.newest == kNone) {
+        list.oldest = index;
+        list.oldest_ms = entry.heard_ms;
+    } else {
+        entries_[list.newest].newer = index;
+    }
     list.newest = index;
 }
 
 void Fdb::unlink(Index index) {
     const Entry& entry = entries_[index];
     PortList& list = ports_[entry.port];
-    (entry.older == kNone ? list.oldest : entries_[entry.older].newer) = entry.newer;
+    if (entry.older == kNone) {
+        list.oldest = entry.newer;
+        if (entry.newer != kNone) list.oldest_ms = entries_[entry.newer].heard_ms;
+    } else {
+        entries_[entry.older].newer = entry.newer;
+    }
     (entry.newer == kNone ? list.newest : entries_[entry.newer].older) = entry.older;
 }
 

@@ -4,18 +4,24 @@
 // was heard of it for the ageing time, and moves to another port where it is heard if its old one
 // has not heard it for the persistence time: what loops, or pretends, does not move it at once.
 // Invariants: (1) at most table_size stations; (2) of each port, stations are in a list, the one
-// heard longest ago first; (3) what lookup() finds is not aged.
+// heard longest ago first; (3) what lookup() finds is not aged; (4) in the table of places, the
+// buckets between the one that a key belongs in and the one that it is in are full.
 // Limits, and the attack they prevent: when the table is full, the port with the most stations
 // loses its oldest one, so that a port which sends from a million addresses displaces its own, and
 // the stations of a port that has no more than its share stay.
-// Cost: lookup() and learn() of a known station take constant time and no memory; a new station
-// takes memory until the table has had its size once, and the logarithm of the number of ports.
+// Cost: lookup() and learn() of a known station take constant time and no memory; what lookup()
+// needs is in one line of the cache, so that it costs the same however many are known. A new
+// station takes memory until the table has had its size once, and the logarithm of the number of
+// ports.
 // Time: milliseconds of any clock that does not go back. Threads: the loop only. Not done: a timer
 // that removes the aged; they are removed when somebody looks or room is needed.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "entropy.h"
@@ -50,27 +56,35 @@ class Fdb {
         std::uint64_t heard_ms;
     };
     // With no memory for it, or for a new station: std::bad_alloc, and nothing changed.
-    Fdb() : buckets_(kBucketsMin, kNone) {}
+    Fdb() : buckets_(kBucketsMin) {}
 
     const Limits& limits() const { return limits_; }
     void set_limits(const Limits& limits, std::uint64_t now_ms);
 
     // The port where the station was heard last.
     std::optional<std::uint32_t> lookup(Mac mac, Vlan vlan, std::uint64_t now_ms) const {
-        const Index found = find(key_of(mac, vlan));
-        if (found == kNone || is_aged(entries_[found], now_ms)) return std::nullopt;
-        return entries_[found].port;
+        const Place* found = find(key_of(mac, vlan));
+        if (found == nullptr) return std::nullopt;
+        // If the oldest of the port is not aged, none is: most often nothing of it need be read.
+        if (is_aged(ports_[found->port].oldest_ms, now_ms) &&
+            is_aged(entries_[found->entry].heard_ms, now_ms))
+            return std::nullopt;
+        return found->port;
     }
 
     // A frame of the station came in at `port`.
     void learn(Mac mac, Vlan vlan, std::uint32_t port, std::uint64_t now_ms) {
-        const Index found = find(key_of(mac, vlan));
-        if (found == kNone)
-            add(key_of(mac, vlan), port, now_ms);
-        else if (entries_[found].port != port || is_aged(entries_[found], now_ms))
-            hear_elsewhere(found, port, now_ms);
-        else if (entries_[found].heard_ms != now_ms)
-            refresh(found, now_ms);
+        Place* found = find(key_of(mac, vlan));
+        if (found == nullptr) return add(key_of(mac, vlan), port, now_ms);
+        const std::uint64_t heard_ms = entries_[found->entry].heard_ms;
+        if (found->port != port || is_aged(heard_ms, now_ms))
+            hear_elsewhere(*found, port, now_ms);
+        else if (heard_ms != now_ms)
+            refresh(found->entry, now_ms);
+    }
+    // Tells the processor that lookup() of this one comes soon.
+    void expect(Mac mac, Vlan vlan) const {
+        __builtin_prefetch(&buckets_[home_of(key_of(mac, vlan))]);
     }
 
     // Forgets the stations of a port, or one.
@@ -89,40 +103,69 @@ class Fdb {
     using Key = std::uint64_t;
     using Index = std::uint32_t;
     static constexpr Index kNone = 0xffffffff;
-    static constexpr std::size_t kBucketsMin = 64;
+    static constexpr std::size_t kBucketsMin = 16;
+    static constexpr Key kFree = ~Key{0};  // of no station: a key has 60 bits
 
     struct Entry {
         Key key;
         std::uint64_t heard_ms;
         std::uint32_t port;
-        Index next_in_bucket;  // also links what is free
-        Index older;           // of its port
+        Index older;  // of its port; also links what is free
         Index newer;
+    };
+    // What lookup() wants to know of an entry.
+    struct Place {
+        Index entry;
+        std::uint32_t port;
+    };
+    // One line of the cache, filled from the front. What finds no room in the bucket that it
+    // belongs in is in one of those behind it.
+    struct alignas(64) Bucket {
+        static constexpr std::size_t kSlots = 4;
+
+        std::array<Key, kSlots> keys{kFree, kFree, kFree, kFree};
+        std::array<Place, kSlots> places{};
+
+        bool is_full() const { return keys.back() != kFree; }
+        std::size_t size() const;
+        void put(Key key, Place place);
+        void remove(std::size_t slot);
     };
     struct PortList {
         Index oldest = kNone;
         Index newest = kNone;
+        std::uint64_t oldest_ms = 0;  // when the oldest was heard
     };
     static Key key_of(Mac mac, Vlan vlan) { return mac << 12 | vlan; }
     // Addresses are chosen by those who send: what they hash to is not theirs to tell.
-    std::size_t bucket_of(Key key) const {
+    std::size_t home_of(Key key) const {
         Key mixed = (key ^ seed_) * 0x9e3779b97f4a7c15;
         mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
         return (mixed ^ mixed >> 32) & (buckets_.size() - 1);
     }
-    Index find(Key key) const {
-        Index index = buckets_[bucket_of(key)];
-        while (index != kNone && entries_[index].key != key) index = entries_[index].next_in_bucket;
-        return index;
+    std::size_t behind(std::size_t bucket) const { return (bucket + 1) & (buckets_.size() - 1); }
+    // Null: there is none.
+    const Place* find(Key key) const {
+        for (std::size_t at = home_of(key);; at = behind(at)) {
+            const Bucket& bucket = buckets_[at];
+            unsigned hits = 0;  // all four are compared: nothing to guess where it is
+            for (unsigned slot = 0; slot < Bucket::kSlots; ++slot)
+                hits |= static_cast<unsigned>(bucket.keys[slot] == key) << slot;
+            if (hits != 0) return &bucket.places[std::countr_zero(hits)];
+            if (!bucket.is_full()) return nullptr;
+        }
     }
-    bool is_aged(const Entry& entry, std::uint64_t now_ms) const {
-        return now_ms - entry.heard_ms >= limits_.ageing_ms;
+    Place* find(Key key) { return const_cast<Place*>(std::as_const(*this).find(key)); }
+    bool is_aged(std::uint64_t heard_ms, std::uint64_t now_ms) const {
+        return now_ms - heard_ms >= limits_.ageing_ms;
     }
 
     void add(Key key, std::uint32_t port, std::uint64_t now_ms);
-    void hear_elsewhere(Index index, std::uint32_t port, std::uint64_t now_ms);
+    void hear_elsewhere(Place& place, std::uint32_t port, std::uint64_t now_ms);
     void refresh(Index index, std::uint64_t now_ms);
     void make_room();
+    void put(Key key, Place place);
+    void take_out(Key key);
     void evict();
     void remove(Index index);
     // At the end of its port's list, or out of it.
@@ -134,7 +177,7 @@ class Fdb {
     std::vector<Entry> entries_;
     Index free_ = kNone;
     std::uint32_t size_ = 0;
-    std::vector<Index> buckets_;
+    std::vector<Bucket> buckets_;  // a power of two of them
     std::vector<PortList> ports_;  // by number
     PortHeap heap_;                // how many stations each port has
     const Key seed_ = entropy();

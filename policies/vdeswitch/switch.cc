@@ -208,6 +208,7 @@ int Switch::handle(Port& from, ipn_msg* msg, int depth) {
         return 0;
     }
     Frame frame{msg, *header, *vlan, now_ms()};
+    fdb_.expect(header->destination, *vlan);
     learn(from, frame);
     int answer = 0;
     if (const Port* to = find(frame))

@@ -23,10 +23,22 @@ std::size_t allocations = 0;
     ++allocations;
     return std::malloc(size);
 }
+// Buckets of the table of stations are whole lines of the cache.
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+    ++allocations;
+    if (void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size)) return memory;
+    throw std::bad_alloc();
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+    std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
     std::free(memory);
 }
 

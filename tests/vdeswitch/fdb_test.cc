@@ -130,6 +130,31 @@ TEST_F(FdbTest, TheStationsOfAPortAreFlushed) {
     EXPECT_EQ(fdb.counters().flushed, 2U);
 }
 
+// Many buckets, full ones among them, which what goes leaves holes in.
+TEST_F(FdbTest, WhatIsForgottenHidesNoOther) {
+    sim::Random random(1);
+    std::map<Mac, std::uint32_t> known;
+    for (int round = 0; round < 40; ++round) {
+        const bool growing = round % 4 < 2;
+        for (int step = 0; step < 1000; ++step) {
+            const Mac mac = random.below(5000);
+            if (random.chance(growing ? 90 : 10)) {
+                fdb.learn(mac, 0, known.try_emplace(mac, random.below(9)).first->second, 0);
+            } else {
+                fdb.forget(mac, 0);
+                known.erase(mac);
+            }
+        }
+        ASSERT_EQ(fdb.size(), known.size());
+        for (Mac mac = 0; mac < 5000; ++mac) {
+            const auto found = known.find(mac);
+            const auto expected =
+                found == known.end() ? std::nullopt : std::optional(found->second);
+            ASSERT_EQ(fdb.lookup(mac, 0, 0), expected) << "round " << round;
+        }
+    }
+}
+
 // The heap that tells who has most.
 TEST(PortHeapTest, KnowsWhoHasMost) {
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
