@@ -100,11 +100,14 @@ std::optional<Bpdu> Bpdu::read(std::span<const unsigned char> frame) {
                    number(bytes, kBridge, 8), static_cast<std::uint16_t>(number(bytes, kPort, 2))};
     bpdu.times = {seconds(bytes, kMessageAge), seconds(bytes, kMaxAge), seconds(bytes, kHello),
                   seconds(bytes, kForwardDelay)};
-    // The ranges of table 17-1; a hello time of 0, say, would have us count with nothing.
-    const Times& times = bpdu.times;
-    const bool usual = times.max_age >= 6 && times.max_age <= 40 && times.hello >= 1 &&
-                       times.hello <= 10 && times.forward_delay >= 4 && times.forward_delay <= 30;
-    if (!usual || times.message_age >= times.max_age) return std::nullopt;
+    // A bridge with unusual times is a bridge all the same: not to hear it would be a loop. A hello
+    // time of 0, say, would have us count with nothing. The ranges are those of table 17-1, but for
+    // the forward delay, which Linux lets be 2 seconds.
+    Times& times = bpdu.times;
+    times.max_age = std::clamp<std::uint16_t>(times.max_age, 6, 40);
+    times.hello = std::clamp<std::uint16_t>(times.hello, 1, 10);
+    times.forward_delay = std::clamp<std::uint16_t>(times.forward_delay, 2, 30);
+    if (times.message_age >= times.max_age) return std::nullopt;
     return bpdu;
 }
 
