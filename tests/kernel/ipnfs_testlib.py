@@ -191,6 +191,14 @@ class Network:
         return self.join(os.O_RDWR, **how)
 
 
+def stats(lan):
+    """A network's `stats` as numbers by their names."""
+    with open(os.path.join(lan.path, "stats"), encoding="ascii") as file:
+        pairs = [line.split(" ") for line in file.read().splitlines()]
+    assert all(len(pair) == 2 for pair in pairs)
+    return {name: int(value) for name, value in pairs}
+
+
 def frames(*packets):
     """The byte stream of `framed` that these packets are."""
     return b"".join(struct.pack(">H", len(packet)) + packet for packet in packets)

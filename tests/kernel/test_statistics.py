@@ -10,17 +10,9 @@ import select
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from ipnfs_testlib import Task, fails, fill, run, until
+from ipnfs_testlib import Task, fails, fill, run, stats, until
 
 DASHBOARD = pathlib.Path(__file__).parents[2] / "tools" / "grafana" / "ipnfs.json"
-
-
-def stats(lan):
-    """`stats` as numbers by their names."""
-    with open(os.path.join(lan.path, "stats"), encoding="ascii") as file:
-        pairs = [line.split(" ") for line in file.read().splitlines()]
-    assert all(len(pair) == 2 for pair in pairs)
-    return {name: int(value) for name, value in pairs}
 
 
 class Metrics:

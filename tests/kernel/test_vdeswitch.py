@@ -11,35 +11,11 @@ import pytest
 
 from ipnfs_identity import STRANGER
 from ipnfs_testlib import fails, get_option, run, set_option, until
-
-BROADCAST = b"\xff" * 6
-BRIDGES = b"\x01\x80\xc2\x00\x00\x00"
-
-
-def mac(number):
-    return b"\x02\x00\x00\x00\x00" + bytes([number])
-
-
-def frame(to, by, payload=b"hello", vlan=None, priority=0):
-    tag = b"" if vlan is None else b"\x81\x00" + (priority << 13 | vlan).to_bytes(2, "big")
-    return to + by + tag + b"\x88\xb5" + payload
-
+from ipnfs_vdeswitch import BRIDGES, BROADCAST, frame, mac, set_port, view
 
 @pytest.fixture
 def lan(net):
     return net(policy="vdeswitch")
-
-
-def view(lan, name):
-    """The rows of a view, each a dictionary by the words of its header line."""
-    text = pathlib.Path(lan.path, "policy", name).read_text(encoding="ascii")
-    header, *rows = [line.split(" ") for line in text.splitlines()]
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def set_port(lan, node, **options):
-    for name, value in options.items():
-        set_option(lan.node_path(node.number), f"vdeswitch.{name}", value)
 
 
 def told(nodes):
@@ -98,23 +74,23 @@ class TestForwarding:
 class TestVlans:
     def test_who_gets_what_in_which_form(self, lan):
         a, b, trunk, other = nodes = [lan.both() for _ in range(4)]
-        set_port(lan, a, untagged="10")
-        set_port(lan, b, untagged="10")
-        set_port(lan, trunk, untagged="none", tagged="10 20-29")
-        set_port(lan, other, untagged="20")
+        set_port(lan, a.number, untagged="10")
+        set_port(lan, b.number, untagged="10")
+        set_port(lan, trunk.number, untagged="none", tagged="10 20-29")
+        set_port(lan, other.number, untagged="20")
         a.write(frame(BROADCAST, mac(1)))
         plain, in_10 = frame(BROADCAST, mac(1)), frame(BROADCAST, mac(1), vlan=10)
         assert told(nodes) == [[], [plain], [in_10], []]
         urgent = frame(BROADCAST, mac(3), vlan=20, priority=5)
         trunk.write(urgent)
         assert told(nodes) == [[], [], [], [frame(BROADCAST, mac(3))]]
-        set_port(lan, b, tagged="20")
+        set_port(lan, b.number, tagged="20")
         trunk.write(urgent)
         assert told(nodes)[1] == [urgent], "with its priority"
 
     def test_what_is_configured_nowhere_passes(self, lan):
         a, _, access = nodes = [lan.both() for _ in range(3)]
-        set_port(lan, access, untagged="10")
+        set_port(lan, access.number, untagged="10")
         a.write(frame(BROADCAST, mac(1), vlan=77))
         assert told(nodes) == [[], [frame(BROADCAST, mac(1), vlan=77)], []]
         lan["vdeswitch.trunk_default"] = "0"
@@ -123,7 +99,7 @@ class TestVlans:
 
     def test_view(self, lan):
         a, b = lan.both(), lan.both()
-        set_port(lan, b, untagged="20", tagged="10")
+        set_port(lan, b.number, untagged="20", tagged="10")
         assert view(lan, "vlans") == [
             {"vlan": v, "port": str(p.number), "tagged|untagged": form, "state": "forwarding"}
             for v, p, form in (("0", a, "untagged"), ("10", b, "tagged"), ("20", b, "untagged"))
@@ -133,11 +109,11 @@ class TestVlans:
 class TestPorts:
     def test_static_addresses(self, lan):
         nodes = [lan.both() for _ in range(3)]
-        set_port(lan, nodes[2], static="02:00:00:00:00:07 02:00:00:00:00:08")
+        set_port(lan, nodes[2].number, static="02:00:00:00:00:07 02:00:00:00:00:08")
         nodes[0].write(frame(mac(7), mac(1)))
         assert told(nodes) == [[], [], [frame(mac(7), mac(1))]]
         with fails(errno.EINVAL):
-            set_port(lan, nodes[1], static="02:00:00:00:00:08")
+            set_port(lan, nodes[1].number, static="02:00:00:00:00:08")
         rows = [(r["mac"], r["vlan"], r["port"], r["flags"]) for r in view(lan, "fdb")]
         assert rows == [
             ("02:00:00:00:00:07", "any", "2", "static"),
@@ -148,7 +124,7 @@ class TestPorts:
     def test_isolation(self, lan):
         nodes = [lan.both() for _ in range(3)]
         for node in nodes[:2]:
-            set_port(lan, node, isolated="1")
+            set_port(lan, node.number, isolated="1")
         nodes[0].write(frame(BROADCAST, mac(1)))
         assert told(nodes) == [[], [], [frame(BROADCAST, mac(1))]]
         nodes[2].write(frame(BROADCAST, mac(3)))
@@ -178,7 +154,7 @@ class TestPorts:
 
     def test_view(self, lan):
         node = lan.both()
-        set_port(lan, node, tagged="1-3 9", cost="5", edge="0")
+        set_port(lan, node.number, tagged="1-3 9", cost="5", edge="0")
         (row,) = view(lan, "ports")
         assert (row["port"], row["untagged"], row["tagged"]) == ("0", "0", "1-3,9")
         assert (row["cost"], row["edge"], row["trunk"], row["state"]) == ("5", "0", "0", "forwarding")
@@ -269,7 +245,7 @@ class TestSpanningTree:
     def hosts(self, lans):
         nodes = [lan.both() for lan in lans]
         for lan, node in zip(lans, nodes, strict=True):
-            set_port(lan, node, edge="1")
+            set_port(lan, node.number, edge="1")
         return nodes
 
     def arrives_once(self, hosts, payload):
