@@ -2,6 +2,8 @@
 // write to the queues of its readers and out of them. vdeswitch-bench tells more of the switch.
 //
 // Packets have 64 bytes and are always the same: what is copied is not what is measured.
+#include "core/policies.h"
+
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -12,7 +14,6 @@
 #include "connector.h"
 #include "core/check.h"
 #include "core/on_loop.h"
-#include "core/policies.h"
 #include "messages.h"
 #include "pair.h"
 #include "vdeswitch.h"

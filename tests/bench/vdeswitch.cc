@@ -106,8 +106,8 @@ class Bench {
         IPN_CHECK(lab().set_policy_option(number, index.value(), value));
     }
 
-    // Writes the address of a station into a frame that is sent kAhead steps later: one that is read
-    // as soon as it is written is read more slowly.
+    // Writes the address of a station into a frame that is sent kAhead steps later: one that is
+    // read as soon as it is written is read more slowly.
     void address_next() {
         write_mac(frames_[addressed_++ % kFrames].data(), next_addressed_);
         next_addressed_ = next_addressed_ + 1 == stations_ ? 0 : next_addressed_ + 1;
