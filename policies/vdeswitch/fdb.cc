@@ -6,12 +6,6 @@ namespace ipn::vdeswitch {
 
 // ---- buckets
 
-std::size_t Fdb::Bucket::size() const {
-    std::size_t size = kSlots;
-    while (size > 0 && keys[size - 1] == kFree) --size;
-    return size;
-}
-
 void Fdb::Bucket::put(Key key, Place place) {
     const std::size_t slot = size();
     keys[slot] = key;
@@ -36,24 +30,18 @@ void Fdb::put(Key key, Place place) {
 // REQUIRES: it is there.
 void Fdb::take_out(Key key) {
     std::size_t hole = home_of(key);
-    const auto slot_of = [](const Bucket& bucket, auto&& matches) {
-        const auto end = bucket.keys.begin() + static_cast<std::ptrdiff_t>(bucket.size());
-        return std::find_if(bucket.keys.begin(), end, matches) - bucket.keys.begin();
-    };
-    const auto is_key = [key](Key each) { return each == key; };
-    std::size_t slot;
-    while ((slot = slot_of(buckets_[hole], is_key)) == buckets_[hole].size()) hole = behind(hole);
+    unsigned slots = 0;
+    while ((slots = buckets_[hole].slots_with(key)) == 0) hole = behind(hole);
     bool was_full = buckets_[hole].is_full();
-    buckets_[hole].remove(slot);
+    buckets_[hole].remove(static_cast<std::size_t>(std::countr_zero(slots)));
 
     for (std::size_t at = behind(hole); was_full; at = behind(at)) {
         Bucket& bucket = buckets_[at];
         was_full = bucket.is_full();
-        const std::size_t way = (at - hole) & (buckets_.size() - 1);
-        slot = slot_of(bucket, [&](Key each) {
-            return ((at - home_of(each)) & (buckets_.size() - 1)) >= way;
-        });
-        if (slot == bucket.size()) continue;
+        const std::size_t size = bucket.size();
+        std::size_t slot = 0;
+        while (slot < size && way(home_of(bucket.keys[slot]), at) < way(hole, at)) ++slot;
+        if (slot == size) continue;
         buckets_[hole].put(bucket.keys[slot], bucket.places[slot]);
         bucket.remove(slot);
         hole = at;
@@ -184,8 +172,11 @@ void Fdb::make_room() {
 }
 
 void Fdb::evict() {
-    remove(ports_[heap_.fullest()].oldest);
+    const PortList& list = ports_[heap_.fullest()];
+    remove(list.oldest);
     ++counters_.evicted;
+    // Most often it is the next one's turn when the next station comes.
+    if (list.oldest != kNone) expect(entries_[list.oldest].key);
 }
 
 void Fdb::remove(Index index) {

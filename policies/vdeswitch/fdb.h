@@ -83,9 +83,7 @@ class Fdb {
             refresh(found->entry, now_ms);
     }
     // Tells the processor that lookup() of this one comes soon.
-    void expect(Mac mac, Vlan vlan) const {
-        __builtin_prefetch(&buckets_[home_of(key_of(mac, vlan))]);
-    }
+    void expect(Mac mac, Vlan vlan) const { expect(key_of(mac, vlan)); }
 
     // Forgets the stations of a port, or one.
     void flush(std::uint32_t port);
@@ -127,7 +125,16 @@ class Fdb {
         std::array<Place, kSlots> places{};
 
         bool is_full() const { return keys.back() != kFree; }
-        std::size_t size() const;
+        // Bit n: this is the key in slot n. All are compared: there is nothing to guess.
+        unsigned slots_with(Key key) const {
+            unsigned slots = 0;
+            for (unsigned slot = 0; slot < kSlots; ++slot)
+                slots |= static_cast<unsigned>(keys[slot] == key) << slot;
+            return slots;
+        }
+        std::size_t size() const {
+            return kSlots - static_cast<std::size_t>(std::popcount(slots_with(kFree)));
+        }
         void put(Key key, Place place);
         void remove(std::size_t slot);
     };
@@ -143,15 +150,18 @@ class Fdb {
         mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93;
         return (mixed ^ mixed >> 32) & (buckets_.size() - 1);
     }
+    void expect(Key key) const { __builtin_prefetch(&buckets_[home_of(key)]); }
     std::size_t behind(std::size_t bucket) const { return (bucket + 1) & (buckets_.size() - 1); }
+    // How many buckets from one to the other, forwards.
+    std::size_t way(std::size_t from, std::size_t to) const {
+        return (to - from) & (buckets_.size() - 1);
+    }
     // Null: there is none.
     const Place* find(Key key) const {
         for (std::size_t at = home_of(key);; at = behind(at)) {
             const Bucket& bucket = buckets_[at];
-            unsigned hits = 0;  // all four are compared: nothing to guess where it is
-            for (unsigned slot = 0; slot < Bucket::kSlots; ++slot)
-                hits |= static_cast<unsigned>(bucket.keys[slot] == key) << slot;
-            if (hits != 0) return &bucket.places[std::countr_zero(hits)];
+            const unsigned slots = bucket.slots_with(key);
+            if (slots != 0) return &bucket.places[std::countr_zero(slots)];
             if (!bucket.is_full()) return nullptr;
         }
     }
