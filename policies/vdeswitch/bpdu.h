@@ -1,8 +1,9 @@
 // Bpdu: what bridges tell each other about the spanning tree (IEEE 802.1D-2004, chapter 9).
 //
 // Configuration and topology change notification BPDUs of STP, and RST BPDUs of RSTP, as the frames
-// that carry them. read() takes nothing that the standard does not let a bridge take; what it takes
-// is not to be trusted any further, but is well formed. Times are whole seconds.
+// that carry them. read() takes nothing that the standard does not let a bridge take, but for times
+// outside of their ranges, which become the next within; what it takes is not to be trusted any
+// further, but is well formed. Times are whole seconds.
 #pragma once
 
 #include <array>
