@@ -16,6 +16,23 @@ from ipnfs_testlib import Children, Mount, offers_uring, temporary_directory
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; not in the everyday run")
+    config.addinivalue_line(
+        "markers",
+        "where_uring_is(offered): only if the kernel does or does not offer FUSE over io_uring",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is of the other kernel is left to a run there (tools/fuse-uring), not counted as skipped."""
+    offered = offers_uring()
+    others = []
+    for item in items:
+        marker = item.get_closest_marker("where_uring_is")
+        if marker is not None and marker.args[0] is not offered:
+            others.append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,9 @@ import signal
 
 import pytest
 
-from ipnfs_testlib import offers_uring, until
+from ipnfs_testlib import until
 
-needs_it = pytest.mark.skipif(
-    not offers_uring(), reason="the kernel does not offer FUSE over io_uring (tools/fuse-uring on)"
-)
+needs_it = pytest.mark.where_uring_is(True)
 
 # Reads on one CPU, each by a process of its own; what each got goes to standard output.
 CROWD = """
@@ -37,7 +35,7 @@ def test_is_used_where_it_is_offered(mount_with):
     assert "option uring" not in mount.log()
 
 
-@pytest.mark.skipif(offers_uring(), reason="the kernel offers FUSE over io_uring")
+@pytest.mark.where_uring_is(False)
 def test_asked_for_in_vain_is_told(mount_with):
     mount = mount_with("uring")
     assert transport(mount) == "device"
