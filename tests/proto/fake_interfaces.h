@@ -129,7 +129,8 @@ inline void FakeHost::make(const Wish& its_wish, std::function<void(core::Result
         if (refusal) return done(tl::unexpected(*refusal));
         const auto& wished = its_wish.name;
         const auto at = wished.find("%d");
-        const std::string name = at == wished.npos ? wished : wished.substr(0, at) + "5" + wished.substr(at + 2);
+        const std::string name =
+            at == wished.npos ? wished : wished.substr(0, at) + "5" + wished.substr(at + 2);
         done(Made{std::make_unique<Fake>(*this, name, its_wish.caller), name});
     });
 }
