@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "fake_mount.h"
 
@@ -31,6 +32,15 @@ void ask_everything(FakeMount& mount, std::string_view input) {
     }
 }
 
+// What stays though nobody holds it: interfaces, and packets for readers that join later.
+void end_everything(FakeMount& mount) {
+    mount.close_interfaces();
+    const ipn::core::AssumeLoop here;
+    std::vector<ipn::core::Network*> networks;
+    mount.world.registry.for_each([&](auto& network) { networks.push_back(&network); });
+    for (ipn::core::Network* network : networks) mount.world.registry.destroy(*network);
+}
+
 void expect_nothing_left(FakeMount& mount) {
     mount.kernel.let_everything_go();
     for (const std::string& what : mount.kernel.violations())
@@ -39,7 +49,12 @@ void expect_nothing_left(FakeMount& mount) {
     IPN_CHECK(mount.kernel.unanswered() == 0);
     IPN_CHECK(mount.filesystem.open_files() == 0);
     IPN_CHECK(mount.filesystem.fresh_inodes() == 0);
-    IPN_CHECK(mount.world.registry.memory().used() == 0);
+    end_everything(mount);
+    IPN_CHECK(mount.world.registry.size() == 0);
+    using Purpose = ipn::core::Memory::Purpose;
+    for (const auto purpose :
+         {Purpose::packet, Purpose::waiting, Purpose::receiving, Purpose::retained})
+        IPN_CHECK(mount.world.registry.memory().used(purpose) == 0);
     IPN_CHECK(mount.world.registry.memory().accounts() == 0);
 }
 
