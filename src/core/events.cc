@@ -16,6 +16,8 @@ const char* to_string(Event::Kind kind) {
             return "connect";
         case Event::Kind::disconnect:
             return "disconnect";
+        case Event::Kind::interface:
+            return "interface";
         case Event::Kind::shutdown:
             return "shutdown";
         case Event::Kind::destroy:
@@ -40,6 +42,18 @@ const char* to_string(Event::Reason reason) {
             return "no memory";
         case Event::Reason::shutdown:
             return "shutdown";
+        case Event::Reason::vanished:
+            return "vanished";
+        case Event::Reason::moved:
+            return "moved";
+        case Event::Reason::created:
+            return "created";
+        case Event::Reason::attached:
+            return "attached";
+        case Event::Reason::moved_away:
+            return "moved away";
+        case Event::Reason::removed:
+            return "removed";
     }
     return "";
 }

@@ -83,6 +83,7 @@ class InterfaceHost {
     struct Made {
         std::unique_ptr<Interface> interface;
         std::string name;
+        bool existed = false;  // before
     };
 
     virtual ~InterfaceHost() = default;

@@ -177,12 +177,12 @@ void Network::disconnect(Node& node, Node::State state, Event::Reason reason) {
     if (state == Node::State::cut) node.clear();
     registry_.tell(
         {.kind = Event::Kind::disconnect, .network = this, .node = &node, .reason = reason});
+    if (node.kind_ != NodeKind::file) tell_of_interface(node, reason);
 }
 
-void Network::leave(Node& node) {
+void Network::leave(Node& node, Event::Reason reason) {
     IPN_CHECK(node.network_ == this);
-    if (node.state_ == Node::State::connected)
-        disconnect(node, Node::State::cut, Event::Reason::none);
+    if (node.state_ == Node::State::connected) disconnect(node, Node::State::cut, reason);
     node.clear();
     node.ListHook<WorkTag>::unlink();
     node.network_ = nullptr;
@@ -212,10 +212,50 @@ void Network::shut_down() {
         disconnect(*node, Node::State::ended, Event::Reason::shutdown);
         node->endpoint_.state_changed();
     }
+    while (!interfaces_.empty()) remove_interface(interfaces_.front(), Event::Reason::shutdown);
     IPN_CHECK(nodes_ == 0 && waiters_.empty() && lacking_memory_.empty());
     watch_.end();
     while (!watchers_.empty()) watchers_.pop_front().ended();
     if (--attached_ == 0) registry_.destroy(*this);
+}
+
+void Network::add_interface(InterfaceEntry& entry, Node* node, Event::Reason reason) {
+    IPN_CHECK(state_ == State::up);
+    interfaces_.push_back(entry);
+    entry.node = node;
+    tell_interface(entry, reason);
+}
+
+void Network::remove_interface(InterfaceEntry& entry, Event::Reason reason) {
+    tell_interface(entry, reason);
+    entry.ListHook<InterfaceEntryTag>::unlink();
+    entry.node = nullptr;
+}
+
+void Network::tell_of_interface(const Node& node, Event::Reason reason) {
+    InterfaceEntry* entry =
+        interfaces_.find_if([&](const InterfaceEntry& other) { return other.node == &node; });
+    if (entry == nullptr) return;
+    switch (reason) {
+        case Event::Reason::none:
+            return remove_interface(*entry, Event::Reason::removed);
+        case Event::Reason::moved:
+            return remove_interface(*entry, Event::Reason::moved_away);
+        case Event::Reason::shutdown:
+            return remove_interface(*entry, reason);
+        default:
+            tell_interface(*entry, reason);
+            entry->node = nullptr;
+    }
+}
+
+void Network::tell_interface(InterfaceEntry& entry, Event::Reason reason) {
+    entry.reason = reason;
+    entry.told = registry_.tell({.kind = Event::Kind::interface,
+                                 .network = this,
+                                 .node = entry.node,
+                                 .interface = &entry,
+                                 .reason = reason});
 }
 
 void Network::enlist(Node& node, Role role) {
@@ -823,6 +863,14 @@ void Network::history(std::vector<Event>& events, std::deque<std::string>& value
                           .node = node,
                           .stamp = node->connected()});
     }
+    interfaces_.for_each([&](const InterfaceEntry& entry) {
+        events.push_back({.kind = Event::Kind::interface,
+                          .network = this,
+                          .node = entry.node,
+                          .interface = &entry,
+                          .reason = entry.reason,
+                          .stamp = entry.told});
+    });
     if (state_ != State::up)
         events.push_back({.kind = Event::Kind::shutdown, .network = this, .stamp = shut_down_});
 }

@@ -30,6 +30,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/events.h"
+#include "core/interface_entry.h"
 #include "core/node.h"
 #include "core/on_loop.h"
 #include "core/oob_watcher.h"
@@ -144,7 +145,7 @@ class Network final : private Work, private Backlog::Owner {
     // policy says.
     Result<void> join(Node& node, const JoinRequest& request) IPN_ON_LOOP;
     // May destroy the network (ephemeral, or shutting down).
-    void leave(Node& node) IPN_ON_LOOP;
+    void leave(Node& node, Event::Reason reason = Event::Reason::none) IPN_ON_LOOP;
     // Disconnects a node from outside: ECONNRESET for whoever uses it.
     void cut(Node& node, Event::Reason reason = Event::Reason::cut) IPN_ON_LOOP;
     // Ends the network by force. May destroy it.
@@ -159,6 +160,14 @@ class Network final : private Work, private Backlog::Owner {
     Result<void> reserve(std::uint32_t number, Ownership file) IPN_ON_LOOP;
     void unreserve(std::uint32_t number) IPN_ON_LOOP;
     Reservation* reservation(std::uint32_t number);
+
+    // ---- interfaces
+
+    // Lists an interface whose node is connected, if it has one, and tells of it.
+    // REQUIRES: the network is up.
+    void add_interface(InterfaceEntry& entry, Node* node, Event::Reason reason) IPN_ON_LOOP;
+    // Takes one off the list that is connected no longer, and tells of it.
+    void remove_interface(InterfaceEntry& entry, Event::Reason reason) IPN_ON_LOOP;
 
     // ---- who follows what happens
 
@@ -348,6 +357,9 @@ class Network final : private Work, private Backlog::Owner {
     void narrow(Node& node, Role role) IPN_ON_LOOP;
     // Takes a connected node out of everything; it still has to leave().
     void disconnect(Node& node, Node::State state, Event::Reason reason) IPN_ON_LOOP;
+    // What becomes of the interface, if any, whose node was disconnected.
+    void tell_of_interface(const Node& node, Event::Reason reason) IPN_ON_LOOP;
+    void tell_interface(InterfaceEntry& entry, Event::Reason reason) IPN_ON_LOOP;
     // The number of readers or writers is another.
     void tell_watchers() IPN_ON_LOOP;
     void update_gate() IPN_ON_LOOP;
@@ -403,6 +415,7 @@ class Network final : private Work, private Backlog::Owner {
     Timer stall_timer_;
     std::optional<Instant> stalled_since_;
 
+    List<InterfaceEntry, InterfaceEntryTag> interfaces_;
     List<OobWatcher, OobWatcherTag> watchers_;
     Stamp created_;
     Stamp shut_down_;

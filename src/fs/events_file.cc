@@ -14,6 +14,7 @@
 namespace ipn::fs {
 
 using core::Event;
+using Reason = Event::Reason;
 
 namespace {
 
@@ -32,6 +33,20 @@ void add_node(Json& line, const core::Node& node) {
     line["uid"] = node.credentials().uid;
     line["pid"] = node.credentials().pid;
     if (const std::string words = node.description(); !words.empty()) line["descr"] = words;
+}
+
+void add_interface(Json& line, const Event& event) {
+    const core::InterfaceEntry& entry = *event.interface;
+    line["interface"] = entry.name;
+    if (event.node != nullptr) line["port"] = event.node->number();
+    line["kind"] = to_string(entry.kind);
+    line["uid"] = entry.maker.uid;
+    line["pid"] = entry.maker.pid;
+    if (event.node != nullptr)
+        if (const std::string words = event.node->description(); !words.empty())
+            line["descr"] = words;
+    if (event.reason == Reason::moved || event.reason == Reason::moved_away)
+        line["peer"] = entry.peer;
 }
 
 void add_option(Json& line, const Event& event) {
@@ -56,9 +71,11 @@ std::string line_of(const Event& event, bool replay) {
         add_option(line, event);
     else if (!event.policy.empty())
         line["policy"] = event.policy;
+    else if (event.interface != nullptr)
+        add_interface(line, event);
     else if (event.node != nullptr)
         add_node(line, *event.node);
-    if (event.reason != Event::Reason::none) line["reason"] = to_string(event.reason);
+    if (event.reason != Reason::none) line["reason"] = to_string(event.reason);
     return json_line(line);
 }
 

@@ -221,7 +221,7 @@ void Filesystem::interface_made(MakingInterface& making, Result<InterfaceHost::M
         return refuse(making.request, making.directory, connected.error());
     }
 
-    interfaces_.complete(file, std::move(made->name));
+    interfaces_.complete(file, std::move(made->name), making.request.caller(), made->existed);
     file.controlled = writes(making.flags);
     std::uint64_t handle = 0;
     Change change;
@@ -322,17 +322,11 @@ void Filesystem::replug_interface(Request request, const Place& place, const Pla
         const core::AssumeLoop here;
         InterfaceFile* still = interfaces_.find(id);
         Network* network = registry_.find(before);
-        if (still == nullptr || network == nullptr) return;
-        const std::uint64_t now = std::exchange(still->network, before);
-        if (!still->interface->connect(*network)) still->network = now;
+        if (still != nullptr && network != nullptr)
+            static_cast<void>(interfaces_.move(*still, *network));
     }};
-    // The file is the other network's first, since the one that is left may go with it.
-    const std::uint64_t before = std::exchange(file.network, target.network->id());
-    if (auto connected = file.interface->connect(*target.network); !connected) {
-        file.network = before;
-        return refuse(request, place, connected.error());
-    }
-    file.reason.clear();
+    if (auto moved = interfaces_.move(file, *target.network); !moved)
+        return refuse(request, place, moved.error());
     commit(std::move(request), Inodes::shown(place), std::move(change),
            [](Request& answer) { answer.ok(); });
 }

@@ -1,11 +1,13 @@
 #include "fs/interfaces.h"
 
+#include <new>
 #include <utility>
 #include <vector>
 
 namespace ipn::fs {
 
 using core::Network;
+using Reason = core::Event::Reason;
 using Persist = InterfaceFile::Persist;
 
 Interfaces::Interfaces(core::Registry& registry) : registry_(registry) {
@@ -39,13 +41,46 @@ core::Result<InterfaceFile*> Interfaces::announce(const Network& network, core::
     return added;
 }
 
-void Interfaces::complete(InterfaceFile& file, std::string name) {
-    file.name = std::move(name);
-    file.hidden = false;
+void Interfaces::complete(InterfaceFile& file, std::string name, core::Credentials maker,
+                          bool existed) {
+    file.entry.name = name;
+    file.entry.kind = file.kind;
+    file.entry.maker = maker;
     file.interface->on_disconnected([this, id = file.id](std::string reason) {
         const core::AssumeLoop here;
         disconnected(id, std::move(reason));
     });
+    file.name = std::move(name);
+    file.hidden = false;
+    registry_.find(file.network)
+        ->add_interface(file.entry, file.interface->node(),
+                        existed ? Reason::attached : Reason::created);
+}
+
+core::Result<void> Interfaces::move(InterfaceFile& file, Network& target) {
+    Network& left = *registry_.find(file.network);
+    std::string left_name = left.name();
+    file.entry.peer = target.name();
+    // The file is the other network's first, since the one that is left may go with it.
+    const std::uint64_t before = std::exchange(file.network, target.id());
+    const bool unconnected = file.interface->node() == nullptr;
+    core::Result<void> connected;
+    try {
+        connected = file.interface->connect(target);
+    } catch (const std::bad_alloc&) {
+        file.network = before;
+        throw;
+    }
+    if (!connected) {
+        file.network = before;
+        return connected;
+    }
+    if (unconnected && file.entry.linked())
+        left.remove_interface(file.entry, Reason::moved_away);
+    file.entry.peer = std::move(left_name);
+    target.add_interface(file.entry, file.interface->node(), Reason::moved);
+    file.reason.clear();
+    return {};
 }
 
 InterfaceFile* Interfaces::find_any(std::uint64_t id) const {
@@ -88,6 +123,8 @@ void Interfaces::close(InterfaceFile& file, bool keep, std::function<void()> don
         files_.erase(file.id);
         return done();
     }
+    if (file.entry.linked() && file.entry.node == nullptr)
+        registry_.find(file.network)->remove_interface(file.entry, Reason::removed);
     file.interface->close(keep, [this, id = file.id, done = std::move(done)] {
         files_.erase(id);
         done();

@@ -10,7 +10,8 @@
 // finds it; complete(); then remove() once, for whatever reason: from then on nobody finds it, and
 // it is gone when the kernel has let go of the interface.
 // Invariants: (1) in one directory no name is there twice; (2) an id is never used again; (3) at
-// most one open file controls an interface.
+// most one open file controls an interface; (4) what was completed is listed by its network
+// (core/interface_entry.h) until it is closed.
 // Threads: the loop only. Not done: requests; see interface_files.cc.
 #pragma once
 
@@ -23,6 +24,7 @@
 
 #include "core/clock.h"
 #include "core/interface.h"
+#include "core/interface_entry.h"
 #include "core/on_loop.h"
 #include "core/ownership.h"
 #include "core/registry.h"
@@ -42,6 +44,7 @@ struct InterfaceFile {
     bool hidden = true;  // not made yet, removed, or about to be
     bool closing = false;
     std::string reason;                          // why it is disconnected, if it is
+    core::InterfaceEntry entry;                  // its network's
     std::unique_ptr<core::Interface> interface;  // null while it is being made
 };
 
@@ -55,8 +58,12 @@ class Interfaces {
     // EEXIST: that name is taken in that directory.
     core::Result<InterfaceFile*> announce(const core::Network& network, core::NodeKind kind,
                                           std::string_view name, core::Ownership file);
-    // With the name that it has in the end. From then on it can be found.
-    void complete(InterfaceFile& file, std::string name);
+    // With the name that it has in the end, connected. From then on it can be found.
+    // `existed`: before, and was not made for this.
+    void complete(InterfaceFile& file, std::string name, core::Credentials maker,
+                  bool existed) IPN_ON_LOOP;
+    // Brings one that is complete to another network; errors as of Interface::connect().
+    core::Result<void> move(InterfaceFile& file, core::Network& target) IPN_ON_LOOP;
 
     // Hidden or not.
     InterfaceFile* find_any(std::uint64_t id) const;

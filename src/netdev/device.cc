@@ -9,6 +9,7 @@ using core::Network;
 using core::Node;
 using core::PacketRef;
 using core::Result;
+using Reason = core::Event::Reason;
 using Receive = Node::Receive;
 using Send = Network::Send;
 
@@ -60,7 +61,7 @@ Result<void> Device::connect(Network& network) {
             network.leave(*joining);
             throw;
         }
-        leave();
+        leave(Reason::moved);
     }
     node_ = std::move(joining);
     node_->expect_delivery(true);
@@ -75,17 +76,17 @@ void Device::let_go() {
     intake_->replenish();
 }
 
-void Device::leave() {
+void Device::leave(Reason reason) {
     let_go();
     // The network may go with it, and the last thing that it does must find no node here.
     const std::unique_ptr<Node> leaving = std::move(node_);
-    leaving->network().leave(*leaving);
+    leaving->network().leave(*leaving, reason);
 }
 
-void Device::disconnect(std::string reason) {
+void Device::disconnect(Reason reason, std::string words) {
     const auto told = disconnected_;  // with the network whoever owns this may end it, too
-    leave();
-    if (told) told(std::move(reason));
+    leave(reason);
+    if (told) told(std::move(words));
 }
 
 void Device::state_changed() {
@@ -93,9 +94,9 @@ void Device::state_changed() {
     if (!node_) return;
     switch (node_->state()) {
         case Node::State::ended:
-            return disconnect("the network was ended");
+            return disconnect(Reason::shutdown, "the network was ended");
         case Node::State::cut:
-            return disconnect("it was disconnected");
+            return disconnect(Reason::cut, "it was disconnected");
         case Node::State::connected:
         case Node::State::detached:
             break;
@@ -109,7 +110,7 @@ void Device::state_changed() {
 void Device::close(bool keep, std::function<void()> done) {
     closed_ = std::move(done);
     keep_ = keep;
-    if (node_) leave();
+    if (node_) leave(Reason::none);
     Hungry::unlink();
     if (reading_) host_.ring().cancel(reception());
     stop();
@@ -165,7 +166,7 @@ void Device::received(int result, std::optional<std::uint16_t> buffer, bool more
 
 void Device::vanish() {
     gone_ = true;
-    if (node_) disconnect("the interface has gone");
+    if (node_) disconnect(Reason::vanished, "the interface has gone");
 }
 
 void Device::take_in(std::uint16_t buffer, std::size_t bytes) {

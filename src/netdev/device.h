@@ -101,8 +101,9 @@ class Device : public core::Interface,
         if (node_) node_->count_dropped();
     }
     void let_go() IPN_ON_LOOP;  // of what waits to be sent
-    void leave() IPN_ON_LOOP;
-    void disconnect(std::string reason) IPN_ON_LOOP;
+    void leave(core::Event::Reason reason) IPN_ON_LOOP;
+    // `reason` is what the events say, `words` the file.
+    void disconnect(core::Event::Reason reason, std::string words) IPN_ON_LOOP;
 
     Host& host_;
     const core::NodeKind kind_;

@@ -34,14 +34,22 @@ Result<const Namespace*> Host::nursery() {
 
 namespace {
 
+bool existed(const TapDevice& device) {
+    return !device.made;
+}
+bool existed(const GrabDevice&) {
+    return true;
+}
+
 // What the interface is driven by: made from what the worker made.
 template <typename Driver, typename Device>
 Result<core::InterfaceHost::Made> driven(Host& host, Result<Device> device,
                                          const core::Credentials& maker) try {
     if (!device) return tl::unexpected(device.error());
     std::string name = device->name;
+    const bool there_before = existed(*device);
     return core::InterfaceHost::Made{std::make_unique<Driver>(host, std::move(*device), maker),
-                                     std::move(name)};
+                                     std::move(name), there_before};
 } catch (const std::bad_alloc&) {
     return core::fail(ENOMEM, "max_memory has no room to receive into");
 } catch (const std::system_error& error) {

@@ -6,11 +6,13 @@ import json
 import os
 import re
 import select
+import subprocess
 import time
 
 import pytest
 
 from ipnfs_identity import STRANGER
+from ipnfs_netns import Tap, make_tap, touch
 from ipnfs_testlib import Task, fails, run, until
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
@@ -187,6 +189,159 @@ class TestADay:
         assert told[-2:] == ["shutdown", "destroy"]
 
 
+class TestInterfaces:
+    """What becomes of interfaces: behind what it makes of their nodes."""
+
+    @pytest.fixture
+    def lan(self, net):
+        return net("lan")
+
+    @pytest.fixture
+    def namespace(self, netns):
+        return netns()
+
+    @staticmethod
+    def told(events, wanted):
+        """(name of the network, event, port, reason, peer), once so many are told."""
+        lines = []
+        until(lambda: lines.extend(events.now()) or len(lines) >= wanted, f"{wanted} events")
+        assert all(line.get("interface", "tap0") in ("tap0", "eth0") for line in lines)
+        return [
+            (line["name"], line["event"], line.get("port"), line.get("reason"), line.get("peer"))
+            for line in lines
+        ]
+
+    def test_line_by_line(self, lan, namespace, follow):
+        events = follow()
+        tap = Tap(lan, "tap0", namespace)
+        making = namespace.start(touch, tap.path)
+        making.result()
+        tap["descr"] = "to the cellar"
+        tap.remove()
+        here = {"netid": 1, "name": "lan"}
+        maker = {"uid": os.getuid(), "pid": making.pid}
+        descr = {"descr": "to the cellar"}
+        node = {**here, "port": 0, "kind": "tap", "role": "both", **maker}
+        interface = {**here, "interface": "tap0", "port": 0, "kind": "tap", **maker}
+        life = [
+            {"event": "connect", **node},
+            {"event": "interface", **interface, "reason": "created"},
+            {"event": "option", **here, "port": 0, "option": "descr", "value": "to the cellar"},
+            {"event": "disconnect", **node, **descr},
+            {"event": "interface", **interface, **descr, "reason": "removed"},
+        ]
+        assert events.tails() == [json.dumps(line, separators=(",", ":")) for line in life]
+
+    def test_existing_one_is_attached(self, lan, namespace, follow):
+        namespace.ip("tuntap", "add", "tap0", "mode", "tap")
+        events = follow()
+        make_tap(lan, namespace)
+        assert self.told(events, 2)[1] == ("lan", "interface", 0, "attached", None)
+
+    def test_grabbed_one(self, lan, namespace, follow):
+        namespace.ip("link", "add", "eth0", "type", "veth", "peer", "name", "far")
+        namespace.ip("link", "set", "eth0", "up")
+        path = os.path.join(lan.path, "grab", "eth0")
+        events = follow()
+        namespace.does(touch, path)
+        namespace.ip("link", "del", "far")
+        assert self.told(events, 4) == [
+            ("lan", "connect", 0, None, None),
+            ("lan", "interface", 0, "attached", None),
+            ("lan", "disconnect", 0, "vanished", None),
+            ("lan", "interface", 0, "vanished", None),
+        ]
+        os.unlink(path)
+        assert self.told(events, 1) == [("lan", "interface", None, "removed", None)]
+
+    @pytest.mark.parametrize("how", ["ip link del", "namespace deleted"])
+    def test_vanished(self, lan, namespace, follow, how):
+        tap = make_tap(lan, namespace)
+        lan.reader()  # is not disturbed
+        events = follow()
+        if how == "ip link del":
+            namespace.ip("link", "del", "tap0")
+        else:
+            namespace.delete()
+        assert self.told(events, 2) == [
+            ("lan", "disconnect", 0, "vanished", None),
+            ("lan", "interface", 0, "vanished", None),
+        ]
+        replay = [line for line in Events(lan.mount).now() if line["event"] == "interface"]
+        assert [(line["reason"], "port" in line) for line in replay] == [("vanished", False)]
+        tap.remove()
+        assert self.told(events, 1) == [("lan", "interface", None, "removed", None)]
+
+    def test_moved(self, net, lan, namespace, follow):
+        net("other")
+        tap = make_tap(lan, namespace)
+        events = follow()
+        os.rename(tap.path, os.path.join(lan.mount.path, "other", "tap", "tap0"))
+        assert self.told(events, 4) == [
+            ("other", "connect", 0, None, None),
+            ("lan", "disconnect", 0, "moved", None),
+            ("lan", "interface", 0, "moved away", "other"),
+            ("other", "interface", 0, "moved", "lan"),
+        ]
+
+    def test_node_removed(self, lan, namespace, follow):
+        make_tap(lan, namespace)
+        events = follow()
+        os.unlink(lan.node_path(0))
+        assert self.told(events, 2) == [
+            ("lan", "disconnect", 0, "cut", None),
+            ("lan", "interface", 0, "cut", None),
+        ]
+
+    def test_holder_killed(self, lan, namespace, follow, spawn):
+        """With persist 0 it goes with whoever controls it, whatever ends that."""
+        path = os.path.join(lan.path, "tap", "tap0")
+        script = 'exec 3> "$path"; setfattr -n user.ipn.persist -v 0 "$path"; echo; exec sleep 1000'
+        argv = namespace.command("bash", "-euc", script)
+        holder = spawn(*argv, env={**os.environ, "path": path}, stdout=subprocess.PIPE)
+        assert holder.stdout.read(1) == b"\n"
+        events = follow()
+        holder.kill()
+        assert self.told(events, 2) == [
+            ("lan", "disconnect", 0, None, None),
+            ("lan", "interface", 0, "removed", None),
+        ]
+
+    def test_network_ended(self, lan, namespace, follow):
+        make_tap(lan, namespace)
+        events = follow()
+        lan["state"] = "down"
+        assert self.told(events, 4) == [
+            ("lan", "shutdown", None, None, None),
+            ("lan", "disconnect", 0, "shutdown", None),
+            ("lan", "interface", 0, "shutdown", None),
+            ("lan", "destroy", None, None, None),
+        ]
+
+    def test_last_of_an_ephemeral_network(self, net, namespace, follow):
+        make_tap(net("lan", ephemeral=1), namespace)
+        events = follow()
+        namespace.ip("link", "del", "tap0")
+        assert self.told(events, 5) == [
+            ("lan", "disconnect", 0, "vanished", None),
+            ("lan", "interface", 0, "vanished", None),
+            ("lan", "shutdown", None, None, None),
+            ("lan", "interface", None, "shutdown", None),
+            ("lan", "destroy", None, None, None),
+        ]
+
+    def test_replay(self, lan, namespace, follow):
+        events = follow()
+        tap = make_tap(lan, namespace)
+        live = {line["seq"]: line for line in events.now()}
+        tap["descr"] = "pump"
+        replay = [line for line in Events(lan.mount).now() if "port" in line]
+        assert [line["event"] for line in replay] == ["connect", "interface"]
+        for line in replay:
+            assert (line.pop("replay"), line.pop("descr")) == (True, "pump")
+            assert line == live[line["seq"]]
+
+
 class TestReplay:
     def test_tells_what_exists_first(self, mount, net, follow):
         events = follow()
@@ -238,25 +393,25 @@ class TestReplay:
 class TestReaders:
     def follow_creations(self, mount, readers, networks):
         """Every reader gets every event of so many networks, made and removed."""
-        all_readers = [Events(mount) for _ in range(readers)]
-        for events in all_readers:
+        first, *others = [Events(mount) for _ in range(readers)]
+        for events in (first, *others):
             events.now()
-        got = [[] for _ in all_readers]
+        told = []
         for number in range(networks):
             path = os.path.join(mount.path, f"lan{number}")
             os.mkdir(path)
             os.rmdir(path)
-            if number % 100 == 99:
-                for lines, events in zip(got, all_readers):
-                    lines += events.lines()
-        for lines, events in zip(got, all_readers):
-            lines += events.lines()
-        events = [json.loads(line) for line in got[0]]
-        assert len(events) == 3 * networks
-        first = events[0]["seq"]
-        assert [line["seq"] for line in events] == list(range(first, first + 3 * networks))
-        assert [line["event"] for line in events] == ["create", "shutdown", "destroy"] * networks
-        assert all(lines == got[0] for lines in got)
+            if number % 100 == 99 or number == networks - 1:
+                lines = first.lines()
+                assert all(events.lines() == lines for events in others)
+                told += map(json.loads, lines)
+        self.are_all(told, networks)
+
+    @staticmethod
+    def are_all(told, networks):
+        assert [line["event"] for line in told] == ["create", "shutdown", "destroy"] * networks
+        seq = told[0]["seq"]
+        assert [line["seq"] for line in told] == list(range(seq, seq + 3 * networks))
 
     def test_many_at_many_creations(self, mount):
         self.follow_creations(mount, readers=10, networks=300)
@@ -264,6 +419,32 @@ class TestReaders:
     @pytest.mark.long
     def test_fifty_at_ten_thousand_creations(self, mount):
         self.follow_creations(mount, readers=50, networks=10_000)
+
+    @pytest.mark.long
+    def test_fifty_processes_at_ten_thousand_creations(self, mount, follow, spawn, scratch):
+        """Each a cat of its own; none may fall behind by more than what is kept for it."""
+        files = [scratch / str(number) for number in range(50)]
+        cats = []
+        for file in files:
+            with open(file, "wb") as lines:
+                cats.append(spawn("cat", os.path.join(mount.path, ".ipnfs", "events"), stdout=lines))
+        mount.until_blocked(*cats)
+        before = [file.stat().st_size for file in files]
+        events = follow()
+        told, size = [], 0
+        for number in range(10_000):
+            path = os.path.join(mount.path, f"lan{number}")
+            os.mkdir(path)
+            os.rmdir(path)
+            if number % 200 == 199:
+                lines = events.lines()
+                told += lines
+                size += sum(len(line) + 1 for line in lines)
+                whole = [start + size for start in before]
+                until(lambda whole=whole: [file.stat().st_size for file in files] == whole)
+        self.are_all(list(map(json.loads, told)), 10_000)
+        for file, start in zip(files, before):
+            assert file.read_text()[start:].splitlines() == told
 
     def test_fifty_processes(self, mount, net, spawn, scratch):
         """Each a cat of its own, until the mount ends."""

@@ -243,6 +243,172 @@ TEST_F(EventsFileTest, BelongsToTheDaemon) {
     EXPECT_EQ(call(ask::open(mount.node(".ipnfs/events"), O_WRONLY)), error(EPERM));
 }
 
+// ---- interfaces
+
+class InterfaceEventsTest : public EventsFileTest {
+  protected:
+    explicit InterfaceEventsTest() {
+        kernel.caller = {.uid = 7, .gid = 8, .pid = 99};
+        set("policy", "broadcast");
+    }
+    std::uint64_t directory() { return mount.node("lab/tap"); }
+    std::uint64_t tap() { return mount.node("lab/tap/tap0"); }
+    void make() {
+        const Answer made = call(ask::create(directory(), "tap0", O_WRONLY | O_CREAT));
+        ASSERT_EQ(made.error, 0);
+        call(ask::release(made.as<fuse_open_out>(sizeof(fuse_entry_out)).fh));
+    }
+    void remove() { EXPECT_EQ(call(ask::unlink(directory(), "tap0")).error, 0); }
+    int move(std::string_view from, std::string_view to) {
+        return call(ask::rename(mount.node(std::string(from) + "/tap"), "tap0",
+                                mount.node(std::string(to) + "/tap"), "tap0"))
+            .error;
+    }
+    // The lines: of its node, of the interface, of another event of the network.
+    static std::string of_node(std::string_view event, std::string_view reason,
+                               std::string_view network = kLab) {
+        return line(event, network, "\"port\":0,\"kind\":\"tap\",\"role\":\"both\",", reason);
+    }
+    static std::string of_interface(std::string_view reason, std::string_view network = kLab,
+                                    std::string_view port = "\"port\":0,") {
+        return line("interface", network,
+                    R"("interface":"tap0",)" + std::string(port) + R"("kind":"tap",)", reason);
+    }
+    static std::string line(std::string_view event, std::string_view network,
+                            std::string_view what, std::string_view more) {
+        std::string text = R"({"event":")" + std::string(event) + "\"," + std::string(network) + "," +
+                           std::string(what) + R"("uid":7,"pid":99)";
+        if (!more.empty()) text += "," + std::string(more);
+        return text + "}";
+    }
+    using Lines = std::vector<std::string>;
+    static constexpr std::string_view kLab = R"("netid":1,"name":"lab")",
+                                      kOther = R"("netid":2,"name":"other")";
+};
+
+TEST_F(InterfaceEventsTest, OneIsMadeAndRemoved) {
+    File events = follower();
+    make();
+    remove();
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("connect", ""), of_interface(R"("reason":"created")"),
+                     of_node("disconnect", ""), of_interface(R"("reason":"removed")")}));
+}
+
+TEST_F(InterfaceEventsTest, OneThatExistedIsAttached) {
+    mount.host.exists["tap0"] = 2;
+    File events = follower();
+    make();
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("connect", ""), of_interface(R"("reason":"attached")")}));
+}
+
+TEST_F(InterfaceEventsTest, OneThatVanishesIsToldTwiceUntilItsFileGoes) {
+    make();
+    mount.set(tap(), "descr", "a lamp");
+    File events = follower();
+    mount.host.vanish("tap0");
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("disconnect", R"("descr":"a lamp","reason":"vanished")"),
+                     of_interface(R"("descr":"a lamp","reason":"vanished")")}));
+    EXPECT_EQ(tails_of(open_events().read()).back(),
+              "{\"event\":\"interface\",\"replay\":true," +
+                  of_interface(R"("reason":"vanished")", kLab, "").substr(21));
+    remove();
+    EXPECT_EQ(tails_of(events.read()), Lines{of_interface(R"("reason":"removed")", kLab, "")});
+}
+
+TEST_F(InterfaceEventsTest, OneWithPersist0IsRemovedWhenItVanishes) {
+    const Answer made = call(ask::create(directory(), "tap0", O_WRONLY | O_CREAT));
+    ASSERT_EQ(made.error, 0);
+    EXPECT_EQ(mount.set(tap(), "persist", "0"), 0);
+    File events = follower();
+    mount.host.vanish("tap0");
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("disconnect", R"("reason":"vanished")"),
+                     of_interface(R"("reason":"vanished")"),
+                     of_interface(R"("reason":"removed")", kLab, "")}));
+}
+
+TEST_F(InterfaceEventsTest, OneWhoseNodeIsRemovedIsCutAndGoesOnElsewhere) {
+    mount.world.create("other");
+    make();
+    File events = follower();
+    EXPECT_EQ(call(ask::unlink(ports_node(), "0")).error, 0);
+    EXPECT_EQ(move("lab", "other"), 0);
+    EXPECT_EQ(
+        tails_of(events.read()),
+        (Lines{of_node("disconnect", R"("reason":"cut")"), of_interface(R"("reason":"cut")"),
+               of_node("connect", "", kOther),
+               of_interface(R"("peer":"other","reason":"moved away")", kLab, ""),
+               of_interface(R"("peer":"lab","reason":"moved")", kOther)}));
+}
+
+TEST_F(InterfaceEventsTest, OneThatMovesIsToldOfBothNetworks) {
+    mount.world.create("other");
+    make();
+    File events = follower();
+    EXPECT_EQ(move("lab", "other"), 0);
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("connect", "", kOther), of_node("disconnect", R"("reason":"moved")"),
+                     of_interface(R"("peer":"other","reason":"moved away")"),
+                     of_interface(R"("peer":"lab","reason":"moved")", kOther)}));
+    EXPECT_EQ(tails_of(open_events().read()).back(),
+              "{\"event\":\"interface\",\"replay\":true," +
+                  of_interface(R"("peer":"lab","reason":"moved")", kOther).substr(21));
+}
+
+TEST_F(InterfaceEventsTest, AMoveThatIsTakenBackIsToldBothWays) {
+    mount.world.create("other");
+    make();
+    File events = follower();
+    mount.commit.fail_with({EIO, "the disk is full"});
+    EXPECT_EQ(move("lab", "other"), EIO);
+    const Lines lines = tails_of(events.read());
+    ASSERT_EQ(lines.size(), 8U);
+    EXPECT_EQ(lines[6], of_interface(R"("peer":"lab","reason":"moved away")", kOther));
+    EXPECT_EQ(lines[7], of_interface(R"("peer":"other","reason":"moved")"));
+}
+
+TEST_F(InterfaceEventsTest, AMoveThatIsRefusedIsNotTold) {
+    mount.world.create("other");
+    EXPECT_EQ(mount.set(mount.node("other"), "numnodes", "1"), 0);
+    mount.open("other/port", O_RDONLY);  // there is no other port
+    make();
+    File events = follower();
+    EXPECT_EQ(move("lab", "other"), EADDRNOTAVAIL);
+    EXPECT_EQ(events.read(), error(EAGAIN));
+    remove();
+    EXPECT_EQ(tails_of(events.read()).back(), of_interface(R"("reason":"removed")"));
+}
+
+TEST_F(InterfaceEventsTest, ANetworkThatTheLastOneLeavesIsDestroyedBehindIt) {
+    set("ephemeral", "1");
+    mount.world.create("other");
+    make();
+    File events = follower();
+    EXPECT_EQ(move("lab", "other"), 0);
+    const Lines lines = tails_of(events.read());
+    ASSERT_EQ(lines.size(), 6U);
+    EXPECT_EQ(lines[2], of_interface(R"("peer":"other","reason":"moved away")"));
+    EXPECT_EQ(lines[3], R"({"event":"shutdown","netid":1,"name":"lab"})");
+    EXPECT_EQ(lines[4], R"({"event":"destroy","netid":1,"name":"lab"})");
+    EXPECT_EQ(lines[5], of_interface(R"("peer":"lab","reason":"moved")", kOther));
+}
+
+TEST_F(InterfaceEventsTest, ANetworkThatIsEndedTakesThemAlong) {
+    make();
+    mount.host.vanish("tap0");
+    File events = follower();
+    set("state", "down");
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{R"({"event":"shutdown","netid":1,"name":"lab"})",
+                     of_interface(R"("reason":"shutdown")", kLab, ""),
+                     R"({"event":"destroy","netid":1,"name":"lab"})"}));
+    mount.serve();
+    EXPECT_EQ(mount.host.closed, 1);
+}
+
 class EventsMemoryTest : public ProtoTest {
   protected:
     EventsMemoryTest() : ProtoTest({.memory = 1024, .gather = {}}) {}

@@ -62,7 +62,7 @@ class FakeHost::Fake final : public core::Interface, private core::Endpoint {
             *joining,
             {.role = core::Role::both, .kind = core::NodeKind::tap, .credentials = maker_});
         if (!joined) return joined;
-        leave();
+        leave(Reason::moved);
         node_ = std::move(joining);
         return {};
     }
@@ -89,7 +89,7 @@ class FakeHost::Fake final : public core::Interface, private core::Endpoint {
         });
     }
     void close(bool keep, std::function<void()> done) override {
-        leave();
+        leave(Reason::none);
         host_.waiting_.push_back([&host = host_, name = name_, keep, done] {
             if (!keep) host.exists.erase(name);
             ++host.closed;
@@ -97,23 +97,25 @@ class FakeHost::Fake final : public core::Interface, private core::Endpoint {
         });
     }
 
-    void disconnect(const std::string& reason) {
+    void disconnect(core::Event::Reason reason, const std::string& words) {
         if (!node_) return;
-        leave();
-        if (disconnected_) disconnected_(reason);
+        leave(reason);
+        if (disconnected_) disconnected_(words);
     }
 
   private:
+    using Reason = core::Event::Reason;
+
     void deliver() override {}
     void writable() override {}
     void state_changed() override {
-        if (node_ && node_->state() != core::Node::State::connected) disconnect("it was cut");
+        if (node_ && node_->state() != core::Node::State::connected) disconnect(Reason::cut, "it was cut");
     }
-    void leave() {
+    void leave(Reason reason) {
         const core::AssumeLoop here;
         if (!node_) return;
         const auto leaving = std::move(node_);
-        leaving->network().leave(*leaving);
+        leaving->network().leave(*leaving, reason);
     }
 
     FakeHost& host_;
@@ -131,13 +133,14 @@ inline void FakeHost::make(const Wish& its_wish, std::function<void(core::Result
         const auto at = wished.find("%d");
         const std::string name =
             at == wished.npos ? wished : wished.substr(0, at) + "5" + wished.substr(at + 2);
-        done(Made{std::make_unique<Fake>(*this, name, its_wish.caller), name});
+        const bool existed = exists.contains(name);
+        done(Made{std::make_unique<Fake>(*this, name, its_wish.caller), name, existed});
     });
 }
 
 inline void FakeHost::vanish(const std::string& name) {
     exists.erase(name);
-    interfaces_.at(name)->disconnect("the interface has gone");
+    interfaces_.at(name)->disconnect(core::Event::Reason::vanished, "the interface has gone");
 }
 
 }  // namespace ipn::test

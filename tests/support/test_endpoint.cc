@@ -32,12 +32,12 @@ core::Result<void> TestEndpoint::join(Network& network, const Network::JoinReque
     return joined;
 }
 
-void TestEndpoint::leave() {
+void TestEndpoint::leave(core::Event::Reason reason) {
     const AssumeLoop here;
     if (node_.state() == Node::State::detached) return;
     for (Write& write : writes_)
         if (!write.finished()) interrupt(write);
-    node_.network().leave(node_);
+    node_.network().leave(node_, reason);
 }
 
 Network::Sent TestEndpoint::send(std::string_view data) {

@@ -52,7 +52,7 @@ class TestEndpoint final : private core::Endpoint {
     ~TestEndpoint();
 
     core::Result<void> join(core::Network& network, const core::Network::JoinRequest& request);
-    void leave();
+    void leave(core::Event::Reason reason = core::Event::Reason::none);
 
     // write(2) with O_NONBLOCK.
     Send write(std::string_view data) { return send(data).outcome; }

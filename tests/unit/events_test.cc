@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <list>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace {
 
 using core::AssumeLoop;
 using core::Event;
+using Reason = core::Event::Reason;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -26,6 +28,7 @@ std::string words_of(const Event& event) {
     };
     if (event.network != nullptr) add(event.network->name());
     add(event.policy);
+    if (event.interface != nullptr) add(event.interface->name);
     if (event.node != nullptr) {
         add(std::to_string(event.node->number()));
         add(to_string(event.node->role()));
@@ -183,6 +186,99 @@ TEST_F(EventsTest, ANodesRoleAndDescriptionAreOptions) {
     EXPECT_THAT(events.take(), ElementsAre("option lab 0 reader role reader",
                                            "option lab 0 reader a lamp descr a lamp",
                                            "option lab 0 reader descr"));
+}
+
+// ---- interfaces
+
+class InterfaceEventsTest : public EventsTest {
+  protected:
+    core::InterfaceEntry& entry(std::string name) {
+        core::InterfaceEntry& made = entries.emplace_back();
+        made.name = std::move(name);
+        made.kind = core::NodeKind::tap;
+        return made;
+    }
+    // A node of an interface, which is listed.
+    TestEndpoint& plug(core::InterfaceEntry& entry, Reason reason = Reason::created) {
+        const AssumeLoop here;
+        TestEndpoint& node = world.join(lab(), {.role = Role::both, .kind = core::NodeKind::tap});
+        lab().add_interface(entry, lab().node_at(node.number()), reason);
+        return node;
+    }
+
+    std::list<core::InterfaceEntry> entries;
+};
+
+TEST_F(InterfaceEventsTest, OneComesBehindItsNodeAndGoesBehindIt) {
+    TestEndpoint& node = plug(entry("tap0"));
+    node.leave();
+    EXPECT_THAT(events.take(),
+                ElementsAre("connect lab 0 both", "interface lab tap0 0 both created",
+                            "disconnect lab 0 both", "interface lab tap0 0 both removed"));
+    EXPECT_FALSE(entries.front().linked());
+}
+
+TEST_F(InterfaceEventsTest, OneThatIsOnlyDisconnectedStaysListed) {
+    plug(entry("tap0"));
+    TestEndpoint& second = plug(entry("tap1"));
+    events.take();
+    world.cut(second);
+    EXPECT_THAT(events.take(),
+                ElementsAre("disconnect lab 1 both cut", "interface lab tap1 1 both cut"));
+    EXPECT_EQ(replayed().back(), "interface lab tap1 cut");
+    EXPECT_EQ(stamps.back().seq, events.stamps.back().seq);
+    const AssumeLoop here;
+    lab().remove_interface(entries.back(), Reason::removed);
+    EXPECT_THAT(events.take(), ElementsAre("interface lab tap1 removed"));
+    EXPECT_EQ(replayed().back(), "interface lab tap0 0 both created");
+}
+
+TEST_F(InterfaceEventsTest, WhyItsNodeLeftIsToldOfBoth) {
+    TestEndpoint &gone = plug(entry("tap0")), &moved = plug(entry("tap1"), Reason::attached);
+    events.take();
+    gone.leave(Reason::vanished);
+    moved.leave(Reason::moved);
+    EXPECT_THAT(
+        events.take(),
+        ElementsAre("disconnect lab 0 both vanished", "interface lab tap0 0 both vanished",
+                    "disconnect lab 1 both moved", "interface lab tap1 1 both moved away"));
+    EXPECT_TRUE(entries.front().linked());
+    EXPECT_FALSE(entries.back().linked());
+}
+
+TEST_F(InterfaceEventsTest, AllOfThemGoBetweenShutdownAndDestroy) {
+    plug(entry("tap0"));
+    world.cut(plug(entry("tap1")));
+    events.take();
+    world.shut_down(lab());
+    world.everybody_leaves();
+    EXPECT_THAT(
+        events.take(),
+        ElementsAre("shutdown lab", "disconnect lab 0 both shutdown",
+                    "interface lab tap0 0 both shutdown", "interface lab tap1 shutdown",
+                    "destroy lab"));
+}
+
+TEST_F(InterfaceEventsTest, AnEphemeralNetworkGoesBehindItsLastInterface) {
+    set("ephemeral", "1");
+    TestEndpoint& only = plug(entry("tap0"));
+    events.take();
+    only.leave(Reason::vanished);
+    EXPECT_THAT(events.take(),
+                ElementsAre("disconnect lab 0 both vanished", "interface lab tap0 0 both vanished",
+                            "shutdown lab", "interface lab tap0 shutdown", "destroy lab"));
+}
+
+TEST_F(InterfaceEventsTest, TheyAreReplayedInTheirPlace) {
+    TestEndpoint& first = plug(entry("tap0"));
+    reader();
+    EXPECT_TRUE(first.describe("to the cellar"));
+    const std::vector<std::string> all = replayed();
+    ASSERT_GE(all.size(), 3U);
+    EXPECT_THAT(std::vector(all.end() - 3, all.end()),
+                ElementsAre("connect lab 0 both to the cellar",
+                            "interface lab tap0 0 both to the cellar created",
+                            "connect lab 1 reader"));
 }
 
 // ---- options and policies
