@@ -11,7 +11,8 @@
 // max_memory are not made, and every node that wanted them drops the packet. A lossless network has
 // taken the packet, so that it must not be lost: its frames are charged beyond the limit. That can
 // only be the last one's before writers wait, since a packet that enters finds room within it; and
-// those of packets that a policy held and sends later.
+// those of packets that a policy held and sends later. Those of a retained packet are charged as
+// that is, and never beyond the limit: nobody has been promised it.
 // Threads: the loop only.
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "core/binding.h"
+#include "core/frames.h"
 #include "core/policy_call.h"
 #include "core/policy_handles.h"
 #include "core/registry.h"
@@ -625,10 +626,15 @@ void Network::forget_retained(std::size_t but) {
 }
 
 void Network::offer_retained(Node& node) {
+    if (!reads(node.role_)) return;
     std::size_t number = retained_.size();
     if (!options_.lossless) number = std::min<std::size_t>(number, options_.msgpoolsize);
-    for (std::size_t next = retained_.size() - number; next < retained_.size(); ++next)
-        node.offer(*retained_[next]);
+    for (std::size_t next = retained_.size() - number; next < retained_.size(); ++next) {
+        Packet& packet = *retained_[next];
+        const bool can_be_read = !node.reads_frames_of(packet) ||
+                                 make_frames(packet, registry_.packets(), false);
+        if (can_be_read) node.offer(packet);
+    }
 }
 
 // ---- back-pressure
@@ -667,7 +673,7 @@ std::optional<std::uint32_t> Network::slowest_port() const {
     const Packet* oldest = backlog_->oldest();
     if (!options_.lossless || oldest == nullptr) return {};
     for (const Node* reader : readers_)
-        if (!reader->queue_.empty() && &reader->queue_.front() == oldest) return reader->number_;
+        if (reader->queue_.first_pooled() == oldest) return reader->number_;
     return {};
 }
 
@@ -729,7 +735,7 @@ void Network::stall_timer_expired() {
     const Packet* oldest = backlog_->oldest();
     std::vector<Node*> stalled;
     for (Node* reader : readers_)
-        if (!reader->queue_.empty() && &reader->queue_.front() == oldest) stalled.push_back(reader);
+        if (oldest != nullptr && reader->queue_.first_pooled() == oldest) stalled.push_back(reader);
     watch_for_stall();
     // The last to leave may destroy the network.
     for (Node* reader : stalled) cut(*reader, Event::Reason::stalled);

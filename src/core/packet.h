@@ -51,6 +51,8 @@ class Packet : public ListHook<BacklogTag> {
 
     bool transient() const { return pool_ == nullptr; }
     bool receiving() const { return purpose_ == Memory::Purpose::receiving; }
+    bool retained() const { return purpose_ == Memory::Purpose::retained; }
+    Memory::Purpose purpose() const { return purpose_; }
     // REQUIRES: not transient().
     Account& payer() const {
         IPN_CHECK(payer_ != nullptr);
@@ -257,8 +259,9 @@ class PacketPool {
 
     // What a packet of that length costs, and whether `payer` can be charged so much.
     static std::size_t cost(std::uint32_t length) { return class_bytes(class_of(length)); }
-    bool can_charge(std::size_t cost, const Account& payer) const {
-        return cost <= memory_.left(payer, Memory::Purpose::packet);
+    bool can_charge(std::size_t cost, const Account& payer,
+                    Memory::Purpose purpose = Memory::Purpose::packet) const {
+        return cost <= memory_.left(payer, purpose);
     }
 
     // Gives back what is kept for reuse: for a daemon that has nothing to do.

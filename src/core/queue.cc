@@ -13,6 +13,14 @@ bool PacketQueue::push(Packet& packet) {
     return true;
 }
 
+const Packet* PacketQueue::first_pooled() const {
+    for (std::uint32_t i = 0; i < size_; ++i) {
+        const Packet* packet = slots_[(first_ + i) & (capacity_ - 1)].packet.get();
+        if (!packet->retained()) return packet;
+    }
+    return nullptr;
+}
+
 PacketRef PacketQueue::pop() {
     IPN_CHECK(size_ > 0);
     Slot& slot = slots_[first_];

@@ -26,6 +26,9 @@ class PacketQueue {
     [[nodiscard]] bool push(Packet& packet);
 
     Packet& front() const { return *slots_[first_].packet; }
+    // The oldest of those that are in the network's pool; null: none. Retained ones are not, which
+    // stand before all others.
+    const Packet* first_pooled() const;
     PacketRef pop();
     void clear();
 

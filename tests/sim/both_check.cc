@@ -45,6 +45,8 @@ void Both::check() {
     model_.observe();
     same("networks", 0, registry_.size(), model_.networks.size());
     same("memory used", 0, registry_.memory().used(), model_.memory_used());
+    same("memory retained", 0, registry_.memory().used(core::Memory::Purpose::retained),
+         model_.memory_retained());
     same("accounts", 0, registry_.memory().accounts(), model_.accounts());
     // A lossless network may exceed it by the frames of one packet.
     const std::size_t beyond =
@@ -156,6 +158,8 @@ void Both::wind_up() {
         check();
     }
     same("memory used at the end", 0, registry_.memory().used(), 0U);
+    same("memory retained at the end", 0,
+         registry_.memory().used(core::Memory::Purpose::retained), 0U);
     same("accounts at the end", 0, registry_.memory().accounts(), 0U);
     same("networks at the end", 0, registry_.size(), 0U);
 }

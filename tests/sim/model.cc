@@ -31,6 +31,7 @@ const std::vector<Rule> kRules{
     {"stall_timeout_ms", &Options::stall_timeout_ms, {}, 0, 4294967295, false},
     {"overrun_error", &Options::overrun_error, kSwitch, 0, 0, false},
     {"short_read", &Options::short_read, {"keep", "truncate"}, 0, 0, false},
+    {"retain", &Options::retain, {}, 0, 65535, false},
     {"linktype", &Options::linktype, {"ethernet", "user0"}, 0, 0, false},
     {"ephemeral", &Options::ephemeral, kSwitch, 0, 0, false},
 };
@@ -110,6 +111,7 @@ void Model::destroy(int network) {
 }
 
 void Model::shut_down(int network) {
+    forget_retained(networks.at(network), 0);
     for (const int node : connected(network)) nodes.at(node).state = State::ended;
     networks.at(network).up = false;
     network_may_go(network);
@@ -185,6 +187,7 @@ int Model::join(int id, int network, bool reads, bool writes, std::optional<unsi
         for (const int other : connected(network)) nodes.at(other).saw_another_writer = true;
     nodes.emplace(id, node);
     update_gate(network);
+    offer_retained(nodes.at(id));
     return 0;
 }
 
@@ -265,23 +268,38 @@ std::size_t Model::waiting_packets(int network) const {
     std::set<std::uint64_t> ids;
     for (const auto& [id, node] : nodes)
         if (node.network == network)
-            for (const Packet& packet : node.queue) ids.insert(packet.id);
+            for (const Packet& packet : node.queue)
+                if (!packet.retained) ids.insert(packet.id);
     return ids.size();
 }
 
 std::optional<std::uint64_t> Model::oldest(int network) const {
     std::optional<std::uint64_t> oldest;
     for (const auto& [id, node] : nodes)
-        if (node.network == network && !node.queue.empty())
-            oldest = std::min(oldest.value_or(UINT64_MAX), node.queue.front().id);
+        if (node.network == network)
+            for (const Packet& packet : node.queue)
+                if (!packet.retained) oldest = std::min(oldest.value_or(UINT64_MAX), packet.id);
     return oldest;
 }
 
 std::size_t Model::memory_used(std::optional<unsigned> uid) const {
+    return memory_of(uid, false);
+}
+
+std::size_t Model::memory_retained(std::optional<unsigned> uid) const {
+    return memory_of(uid, true);
+}
+
+std::size_t Model::memory_of(std::optional<unsigned> uid, bool retained) const {
     std::map<std::uint64_t, std::size_t> cost;
+    const auto count = [&](const Packet& packet) {
+        const bool asked = packet.retained == retained && (!uid || packet.payer == *uid);
+        if (asked) cost[packet.id] = cost_of(packet);
+    };
     for (const auto& [id, node] : nodes)
-        for (const Packet& packet : node.queue)
-            if (!uid || packet.payer == *uid) cost[packet.id] = cost_of(packet);
+        for (const Packet& packet : node.queue) count(packet);
+    for (const auto& [id, network] : networks)
+        for (const Packet& packet : network.retained) count(packet);
     std::size_t sum = 0;
     for (const auto& [id, bytes] : cost) sum += bytes;
     return sum;
@@ -300,6 +318,8 @@ std::size_t Model::accounts() const {
         uids.insert(node.uid);
         for (const Packet& packet : node.queue) uids.insert(packet.payer);
     }
+    for (const auto& [id, network] : networks)
+        for (const Packet& packet : network.retained) uids.insert(packet.payer);
     return uids.size();
 }
 
@@ -424,7 +444,67 @@ bool Model::broadcast(const Node& from, Packet packet) {
             kept = true;
         }
     }
+    retain(networks.at(from.network), packet, memory);
     return kept;
+}
+
+// ---- option retain
+
+// An eighth of the memory for each user, a quarter in all, and none of what packets can have.
+bool Model::memory_to_retain(unsigned uid, std::size_t cost) const {
+    return memory_retained(std::nullopt) + cost <= memory_limit_ / 4 &&
+           memory_retained(uid) + cost <= memory_limit_ / 8;
+}
+
+void Model::forget_retained(Network& network, std::size_t but) {
+    while (network.retained.size() > but) network.retained.pop_front();
+}
+
+void Model::retain(Network& network, const Packet& packet, bool memory) {
+    if (network.options.retain == 0) return;
+    forget_retained(network, network.options.retain - 1);
+    if (!memory) return;
+    while (!memory_to_retain(packet.payer, cost_.at(packet.bytes.size()))) {
+        if (network.retained.empty()) return;
+        network.retained.pop_front();
+    }
+    network.retained.push_back({.id = ++last_packet_,
+                                .from = packet.from,
+                                .payer = packet.payer,
+                                .bytes = packet.bytes,
+                                .lost_before = false,
+                                .frames = packet.frames,
+                                .retained = true});
+}
+
+void Model::cut_everywhere(std::uint64_t id) {
+    const auto cut = [id](std::deque<Packet>& packets) {
+        for (Packet& packet : packets)
+            if (packet.id == id) packet.cut = true;
+    };
+    for (auto& [number, network] : networks) cut(network.retained);
+    for (auto& [number, node] : nodes) cut(node.queue);
+}
+
+// As many as a queue holds; and of those that are cut for it only what there is memory for.
+void Model::offer_retained(Node& node) {
+    if (!node.reads) return;
+    Network& network = networks.at(node.network);
+    std::size_t number = network.retained.size();
+    if (network.options.lossless == 0)
+        number = std::min<std::size_t>(number, network.options.msgpoolsize);
+    for (std::size_t next = network.retained.size() - number; next < network.retained.size();
+         ++next) {
+        const Packet& packet = network.retained[next];
+        const bool frames = reads_frames(node, packet);
+        std::size_t cost = 0;
+        for (const std::string& frame : packet.frames) cost += cost_.at(frame.size());
+        if (frames && !packet.cut) {
+            if (!memory_to_retain(packet.payer, cost)) continue;
+            cut_everywhere(packet.id);
+        }
+        node.queue.push_back(packet);
+    }
 }
 
 bool Model::lost_at_front(const Node& node) const {
@@ -517,6 +597,8 @@ int Model::set_option(int network, const std::string& name, const std::string& t
     if (row.only_unconnected && !connected(network).empty()) return EBUSY;
     if (name == "numnodes" && *value < ports_end(network)) return EADDRINUSE;
     it.options.*row.value = *value;
+    // What was sent under other rules is not for readers under these.
+    forget_retained(it, name == "mtu" || name == "type" ? 0 : it.options.retain);
     update_gate(network);
     return 0;
 }
@@ -555,7 +637,8 @@ std::set<int> Model::holders(int network, const Since& since) const {
     if (timeout == 0 || !since.time || now_ - *since.time < timeout || !full(network)) return found;
     for (const int id : connected(network)) {
         const Node& node = nodes.at(id);
-        if (!node.queue.empty() && node.queue.front().id == since.oldest) found.insert(id);
+        for (const Packet& packet : node.queue)
+            if (packet.id == since.oldest) found.insert(id);
     }
     return found;
 }

@@ -3,8 +3,7 @@
 // It shares no code with the core. It keeps a copy of every packet in a std::deque for every
 // reader, counts by looking at everything, and knows nothing of wake-ups, references or time-outs
 // that are armed: it says what is so now. Errors are errno values, 0 for success. Time is in
-// milliseconds. Not done: policies other than broadcast, retained
-// packets, files, permissions.
+// milliseconds. Not done: policies other than broadcast, files, permissions.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +40,7 @@ class Model {
     struct Options {
         unsigned mtu = 1514, type = 0, lossless = 0, msgpoolsize = 128, numnodes = 32, eof = 0,
                  minreaders = 0, stall_timeout_ms = 0, overrun_error = 0, short_read = 0,
-                 linktype = 1, ephemeral = 0;
+                 retain = 0, linktype = 1, ephemeral = 0;
     };
 
     struct Packet {
@@ -52,6 +51,7 @@ class Model {
         bool lost_before;  // at this reader, between the packet before and this one
         std::vector<std::string> frames{};  // of a packet with offloads: what it stands for
         bool cut = false;                   // somebody has these instead
+        bool retained = false;              // a copy that the network keeps, in no pool
     };
 
     enum class State { connected, ended, cut };
@@ -90,6 +90,7 @@ class Model {
         std::deque<int>
             lacking_memory{};  // stepped aside; before the line again when some is freed
         std::set<int> watchers{};
+        std::deque<Packet> retained{};      // oldest first
         Since somebody_waits{}, stalled{};  // see observe()
     };
 
@@ -145,6 +146,7 @@ class Model {
     bool would_block(int node, std::size_t length, bool head_of_line) const;
     std::size_t waiting_packets(int network) const;
     std::size_t memory_used() const { return memory_used(std::nullopt); }
+    std::size_t memory_retained() const { return memory_retained(std::nullopt); }
     std::size_t accounts() const;
 
     // Option stall_timeout_ms: who must be cut now, and who may be. They differ for a pool that was
@@ -154,6 +156,14 @@ class Model {
 
   private:
     std::size_t memory_used(std::optional<unsigned> uid) const;
+    std::size_t memory_retained(std::optional<unsigned> uid) const;
+    std::size_t memory_of(std::optional<unsigned> uid, bool retained) const;
+    bool memory_to_retain(unsigned uid, std::size_t cost) const;
+    void retain(Network& network, const Packet& packet, bool memory);
+    static void forget_retained(Network& network, std::size_t but);
+    void offer_retained(Node& node);
+    // A packet is made of frames, wherever it is.
+    void cut_everywhere(std::uint64_t packet);
     bool memory_for(unsigned uid, std::size_t length) const;
     bool memory_for_cost(unsigned uid, std::size_t cost) const;
     std::size_t cost_of(const Packet& packet) const;

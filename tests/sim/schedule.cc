@@ -38,6 +38,7 @@ const std::vector<Choice> kAnyTime{
     {"stall_timeout_ms", {"0", "5", "20", "20", "4294967296"}},
     {"overrun_error", {"0", "1", "yes"}},
     {"short_read", {"keep", "truncate"}},
+    {"retain", {"0", "1", "2", "5", "65536"}},
     {"linktype", {"ethernet", "user0", "user1"}},
     {"ephemeral", {"0", "0", "0", "1"}},
 };

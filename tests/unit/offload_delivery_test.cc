@@ -272,6 +272,35 @@ TEST_F(OffloadDeliveryTest, TheGapIsBeforeAPacketAndNotAmongItsFrames) {
 }
 
 // A mount in which the sender's user has room left for the packet and some of its frames.
+TEST_F(OffloadDeliveryTest, WhatIsRetainedIsCutForWhoJoinsAtNoCostOfOtherPackets) {
+    set("retain", "1");
+    TestEndpoint& from = accepting(Role::writer);
+    EXPECT_EQ(send(from, large, kSegment), Send::done);
+    TestEndpoint &plain = reader(), &whole = accepting(Role::reader);
+    EXPECT_EQ(used(), 0U);
+    EXPECT_EQ(receive_all(plain), large.segments(kSegment));
+    EXPECT_EQ(receive_all(whole), std::vector{large.build_partial()});
+    set("retain", "0");
+}
+
+class OffloadRetainedTest : public OffloadDeliveryTest {
+  protected:
+    // An eighth is for what is retained of one user: the packet itself, but not its frames too.
+    OffloadRetainedTest() : OffloadDeliveryTest(limits(1 << 20)) {}
+};
+
+TEST_F(OffloadRetainedTest, WhatThereIsNoMemoryToCutIsNotGivenEvenOnALosslessNetwork) {
+    set("lossless", "1");
+    set("retain", "1");
+    TestEndpoint& from = accepting(Role::writer);
+    EXPECT_EQ(send(from, large, kSegment), Send::done);
+    TestEndpoint &plain = reader(), &whole = accepting(Role::reader);
+    EXPECT_EQ(plain.read(), kNothing);
+    EXPECT_EQ(receive_all(whole), std::vector{large.build_partial()});
+    EXPECT_EQ(used(), 0U);
+    set("retain", "0");
+}
+
 class OffloadLittleMemoryTest : public OffloadDeliveryTest {
   protected:
     static constexpr std::size_t kLimit = 400'000;

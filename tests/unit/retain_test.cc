@@ -78,6 +78,22 @@ TEST_F(RetainTest, TheyHoldNoLosslessNetworkUp) {
     EXPECT_EQ(late.read_all(), "x x x x x x x x x x 1 2");
 }
 
+TEST_F(RetainTest, WhoHasThemStillToReadIsCutAsAnyoneThatHoldsWritersUp) {
+    set("lossless", "1");
+    set("msgpoolsize", "1");
+    set("retain", "1");
+    set("stall_timeout_ms", "100");
+    TestEndpoint& from = writer();
+    from.write("1");
+    TestEndpoint& late = reader();
+    from.write("2");
+    from.start_write("3");
+    EXPECT_EQ(lab().slowest_port(), late.number());
+    world.advance(std::chrono::milliseconds(100));
+    EXPECT_EQ(late.read(), kReset);
+    EXPECT_EQ(lab().slowest_port(), std::nullopt);
+}
+
 TEST_F(RetainTest, OnALossyOneNoMoreThanAQueueHolds) {
     set("msgpoolsize", "2");
     set("retain", "10");
