@@ -22,6 +22,7 @@ struct Statistic {
     std::string name;  // [a-z0-9_]; a policy's own: POLICY.name
     Kind kind;
     std::uint64_t value;
+    std::string help;  // what it counts, in a few words
 };
 
 // Of the network, then what its policy counts. slowest_port is only there while somebody holds the

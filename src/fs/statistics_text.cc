@@ -30,7 +30,7 @@ class Families {
     void add(std::string_view prefix, const Statistic& statistic, std::string_view labels) {
         const std::string name = family_name(prefix, statistic.name);
         const auto [found, added] = index_.try_emplace(name, families_.size());
-        if (added) families_.push_back({name, statistic.kind, {}});
+        if (added) families_.push_back({name, statistic.kind, statistic.help, {}});
         Family& family = families_[found->second];
         const bool counter = family.kind == Statistic::Kind::counter;
         fmt::format_to(std::back_inserter(family.samples), "{}{}{} {}\n", name,
@@ -43,6 +43,9 @@ class Families {
             const bool counter = family.kind == Statistic::Kind::counter;
             fmt::format_to(std::back_inserter(text), "# TYPE {} {}\n", family.name,
                            counter ? "counter" : "gauge");
+            if (family.name.ends_with("_bytes"))
+                fmt::format_to(std::back_inserter(text), "# UNIT {} bytes\n", family.name);
+            fmt::format_to(std::back_inserter(text), "# HELP {} {}.\n", family.name, family.help);
             text += family.samples;
         }
         return text += "# EOF\n";
@@ -52,6 +55,7 @@ class Families {
     struct Family {
         std::string name;
         Statistic::Kind kind;
+        std::string help;
         std::string samples;
     };
 
@@ -84,9 +88,15 @@ std::string stats_text(Network& network) {
 std::string metrics_text(core::Registry& registry) {
     using Kind = Statistic::Kind;
     Families families;
-    families.add("", {"networks", Kind::gauge, registry.size()}, {});
-    families.add("", {"memory_bytes", Kind::gauge, registry.memory().used()}, {});
-    families.add("", {"memory_limit_bytes", Kind::gauge, registry.memory().limit()}, {});
+    families.add("", {"networks", Kind::gauge, registry.size(), "Networks of the mount"}, {});
+    families.add("",
+                 {"memory_bytes", Kind::gauge, registry.memory().used(),
+                  "Memory of packets on their way"},
+                 {});
+    families.add("",
+                 {"memory_limit_bytes", Kind::gauge, registry.memory().limit(),
+                  "The most memory that packets may have, max_memory"},
+                 {});
     for (const auto& [name, network] : registry.by_name()) {
         if (network->state() != Network::State::up) continue;
         const std::string of_network =

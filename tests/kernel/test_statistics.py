@@ -34,6 +34,72 @@ class Metrics:
         return found[0]
 
 
+def test_every_sample_before_and_after_load(mount):
+    """All that the parser finds of a network and its ports, and nothing else."""
+    lan = mount.net("lan", msgpoolsize=10)
+
+    def samples():
+        return {
+            (s.name.removeprefix("ipnfs_"), s.labels.get("port")): s.value
+            for family in Metrics(mount).families.values()
+            for s in family.samples
+            if s.labels.get("netid") == lan["netid"] and s.labels["network"] == "lan"
+        }
+
+    idle = {
+        "packets_in_total": 0,
+        "bytes_in_total": 0,
+        "packets_out_total": 0,
+        "bytes_out_total": 0,
+        "dropped_total": 0,
+        "truncated_total": 0,
+        "hops_exceeded_total": 0,
+        "too_short_total": 0,
+        "blocked_ns_total": 0,
+        "pool_packets": 0,
+        "pool_packets_peak": 0,
+        "pool_bytes": 0,
+        "readers": 0,
+        "writers": 0,
+        "nodes": 0,
+    }
+    of_network = {(f"network_{name}", None): value for name, value in idle.items()}
+    assert samples() == of_network
+
+    writer, reader, slow = lan.writer(), lan.reader(), lan.reader()
+    for number in range(100):
+        writer.write(b"%04d" % number)
+        assert reader.read() == b"%04d" % number
+    loaded = {
+        **idle,
+        "packets_in_total": 100,
+        "bytes_in_total": 400,
+        "packets_out_total": 100,
+        "bytes_out_total": 400,
+        "dropped_total": 90,
+        "pool_packets": 10,
+        "pool_packets_peak": 11,
+        "pool_bytes": 40,
+        "readers": 2,
+        "writers": 1,
+        "nodes": 3,
+    }
+    ports = {
+        writer.number: {"sent_total": 100},
+        reader.number: {"received_total": 100},
+        slow.number: {"dropped_total": 90, "queued": 10},
+    }
+    names = ("received_total", "sent_total", "dropped_total", "truncated_total", "queued")
+    assert samples() == {
+        **{(f"network_{name}", None): value for name, value in loaded.items()},
+        **{
+            (f"port_{name}", str(number)): counted.get(name, 0)
+            for number, counted in ports.items()
+            for name in names
+        },
+    }
+
+
 def test_exact_values_before_and_after_load(mount):
     lan = mount.net("lan", msgpoolsize=10)
     before = stats(lan)
@@ -77,6 +143,20 @@ def test_metrics_have_all_that_stats_have(mount):
             family = metrics.families[f"ipnfs_network_{name}"]
             suffix = "_total" if family.type == "counter" else ""
             assert metrics(f"network_{name}", suffix, network="lan") == value
+
+
+def test_every_metric_says_what_it_is(mount):
+    """The parser is strict about the rest: types, units, the order of it all."""
+    lan = mount.net("lan", policy="vdeswitch", lossless=1, msgpoolsize=1)
+    lan.reader()
+    lan.writer().write(bytes(60))
+    families = Metrics(mount).families
+    assert "ipnfs_network_slowest_port" in families
+    assert any(name.startswith("ipnfs_network_vdeswitch_") for name in families)
+    for name, family in families.items():
+        assert family.type in ("counter", "gauge")
+        assert family.documentation.endswith("."), name
+        assert family.unit == ("bytes" if name.endswith("_bytes") else ""), name
 
 
 def test_who_holds_a_lossless_network_up_and_for_how_long(mount):

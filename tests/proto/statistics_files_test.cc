@@ -48,9 +48,16 @@ TEST_F(StatisticsFilesTest, MetricsAreOpenMetrics) {
     const std::string metrics = read(".ipnfs/metrics");
     EXPECT_THAT(metrics,
                 HasSubstr("# TYPE ipnfs_network_packets_in counter\n"
+                          "# HELP ipnfs_network_packets_in Packets that nodes sent.\n"
                           "ipnfs_network_packets_in_total{network=\"lab\",netid=\"1\"} 1\n"));
     EXPECT_THAT(metrics,
+                HasSubstr("# TYPE ipnfs_network_pool_bytes gauge\n"
+                          "# UNIT ipnfs_network_pool_bytes bytes\n"
+                          "# HELP ipnfs_network_pool_bytes Bytes of the packets that wait.\n"
+                          "ipnfs_network_pool_bytes{network=\"lab\",netid=\"1\"} 5\n"));
+    EXPECT_THAT(metrics,
                 HasSubstr("# TYPE ipnfs_port_queued gauge\n"
+                          "# HELP ipnfs_port_queued Packets that wait for the node.\n"
                           "ipnfs_port_queued{network=\"lab\",netid=\"1\",port=\"0\"} 1\n"
                           "ipnfs_port_queued{network=\"lab\",netid=\"1\",port=\"1\"} 0\n"));
     EXPECT_TRUE(metrics.ends_with("\n# EOF\n"));
