@@ -15,6 +15,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
+from ipnfs_capture import Capture, capture_of, statistics, tshark, until_open
 from ipnfs_identity import OWNER, STRANGER
 from ipnfs_testlib import PATIENCE, fails, get_option, run, stop, succeeded, until
 
@@ -40,65 +41,6 @@ FRAMES = {
     "tcp": frame(ip(), TCP(sport=1000, dport=80, flags="S", seq=1234)),
     "udp": frame(ip(), UDP(sport=1000, dport=4321), payload=b"plain"),
 }
-
-
-def capture_of(lan):
-    return os.path.join(lan.path, "capture.pcap")
-
-
-def tshark(file, *fields, also=()):
-    """The values of these fields, one list for each packet of a file."""
-    wanted = [argument for field in fields for argument in ("-e", field)]
-    told = run("tshark", "-n", "-r", file, *also, "-T", "fields", "-E", "separator=|", *wanted)
-    return [line.split("|") for line in told.splitlines()]
-
-
-def statistics(file):
-    """What capinfos says of losses and the like is little: the blocks themselves, as numbers."""
-    data = file.read_bytes()
-    blocks = []
-    while data:
-        kind = int.from_bytes(data[0:4], "little")
-        length = int.from_bytes(data[4:8], "little")
-        assert len(data) >= length, "the file ends within a block"
-        if kind == 5:
-            blocks.append(options(data[20 : length - 4]))
-        data = data[length:]
-    return [
-        {name: block[code] for code, name in ((4, "seen"), (5, "lost"), (6, "accepted"))}
-        for block in blocks
-    ]
-
-
-def options(data):
-    found = {}
-    while code := int.from_bytes(data[0:2], "little"):
-        length = int.from_bytes(data[2:4], "little")
-        found[code] = int.from_bytes(data[4 : 4 + length], "little")
-        data = data[4 + (length + 3) // 4 * 4 :]
-    return found
-
-
-class Capture:
-    """`cat capture.pcap` into a file."""
-
-    def __init__(self, spawn, lan, path):
-        self.path = path
-        with open(path, "wb") as out:
-            self.process = spawn("cat", capture_of(lan), stdout=out)
-        self.until_has(b"")
-
-    def until_has(self, words):
-        until(
-            lambda: (data := self.path.read_bytes()) and words in data,
-            f"the capture has {words}",
-        )
-
-    def whole(self, lan):
-        """The file, when the network has ended."""
-        lan["state"] = "down"
-        succeeded(self.process)
-        return self.path
 
 
 @pytest.fixture
@@ -199,7 +141,7 @@ class TestLive:
     def test_tcpdump(self, lan, spawn):
         """tcpdump -l -r FILE."""
         tcpdump = spawn("tcpdump", "-n", "-e", "-l", "-r", capture_of(lan), stdout=subprocess.PIPE)
-        self.until_reading(lan, tcpdump)
+        until_open(lan, tcpdump)
         send_all(lan)
         lines = [tcpdump.stdout.readline().decode() for _ in FRAMES]
         assert tcpdump.poll() is None, "it still follows"
@@ -225,7 +167,7 @@ class TestLive:
             file=capture_of(lan),
             stdout=subprocess.PIPE,
         )
-        self.until_reading(lan, tshark_live)
+        until_open(lan, tshark_live)
         send_all(lan)
         lines = [tshark_live.stdout.readline().decode().split("\t") for _ in FRAMES]
         assert [protocols.split(":")[-1] for protocols, _ in lines] == [
@@ -238,22 +180,6 @@ class TestLive:
         assert {comment for _, comment in lines} == {"from 1 to 0\n"}
         lan["state"] = "down"
         succeeded(tshark_live)
-
-    @staticmethod
-    def until_reading(lan, child):
-        """Until the child has the file open: from then on it gets every packet."""
-        directory = f"/proc/{child.pid}/fd"
-
-        def opened():
-            for fd in os.listdir(directory):
-                try:
-                    if os.readlink(os.path.join(directory, fd)) == capture_of(lan):
-                        return True
-                except FileNotFoundError:
-                    continue
-            return False
-
-        until(opened, "the capture is open")
 
     def test_poll_and_nonblocking_reads(self, lan):
         fd = os.open(capture_of(lan), os.O_RDONLY | os.O_NONBLOCK)
