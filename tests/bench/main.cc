@@ -83,6 +83,7 @@ bench::SuiteSetup setup_of(const Arguments& arguments, const std::string& direct
     return {.directory = directory,
             .ipnfs = places_of(arguments, directory),
             .naive_hub = {.program = beside / "naive_hub", .directory = directory},
+            .unobserved = beside / "ipnfs-unobserved",
             .allocation_counter = beside / "count_allocations.so",
             .policies = beside.parent_path().parent_path() / "policies",
             .rounds = arguments.rounds,

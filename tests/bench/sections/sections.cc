@@ -8,7 +8,7 @@ const std::vector<Section>& all_sections() {
         {"scale", scale},     {"twoloops", two_loops}, {"roundtrip", round_trip},
         {"oneway", one_way},  {"stream", stream},      {"joining", joining},
         {"idle", idle},       {"heap", heap},          {"breakdown", breakdown},
-        {"ids", message_ids},
+        {"ids", message_ids},  {"observing", observing},
     };
     return sections;
 }

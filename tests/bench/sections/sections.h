@@ -21,6 +21,7 @@ void idle(Suite& suite);
 void heap(Suite& suite);
 void breakdown(Suite& suite);
 void message_ids(Suite& suite);
+void observing(Suite& suite);
 
 struct Section {
     std::string name;

@@ -17,6 +17,7 @@ struct SuiteSetup {
     // The daemon, by the ways in which it is mounted; none: the peers are measured alone.
     std::vector<IpnfsPlace> ipnfs;
     NaiveHubPlace naive_hub;
+    std::string unobserved;          // path of ipnfs-unobserved
     std::string allocation_counter;  // path of count_allocations.so
     std::string policies;            // directory of the modules
     unsigned rounds = 5;

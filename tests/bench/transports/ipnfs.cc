@@ -195,6 +195,7 @@ std::string name_of(IpnfsKind kind) {
 }  // namespace
 
 std::string ipnfs_name(IpnfsKind kind, const IpnfsPlace& place) {
+    if (!place.build.empty()) return fmt::format("{} ({})", name_of(kind), place.build);
     if (place.mount_options.empty()) return name_of(kind);
     return fmt::format("{} ({})", name_of(kind), place.mount_options);
 }

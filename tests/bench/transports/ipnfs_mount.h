@@ -14,6 +14,7 @@ struct IpnfsPlace {
     std::string program;
     std::string directory;                   // in which it is mounted
     std::string mount_options{};             // as for -o
+    std::string build{};                     // what is other about the program; empty: nothing
     std::vector<std::string> environment{};  // of the daemon, "NAME=value"
 };
 
