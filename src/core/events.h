@@ -63,10 +63,10 @@ struct Event {
 
     Kind kind;
     const Network* network = nullptr;  // null: about a policy
-    const Node* node = nullptr;  // of connect, disconnect, and of an option of a node; of an
-                                 // interface, if that is connected, or was until now
+    const Node* node = nullptr;        // of connect, disconnect, and of an option of a node; of an
+                                       // interface, if that is connected, or was until now
     const InterfaceEntry* interface = nullptr;
-    std::string_view policy{};         // of an option: whose it is, if not the network's own
+    std::string_view policy{};  // of an option: whose it is, if not the network's own
     std::string_view option{};
     std::uint32_t port = IPN_PORT_ANY;  // of a policy's option of a port
     std::string_view value{};

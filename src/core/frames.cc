@@ -18,10 +18,9 @@ PacketRef make_row(const Segmenter& segmenter, const Packet& packet, PacketPool&
     PacketRef row;
     for (std::uint32_t i = segmenter.count(); i-- > 0;) {
         const std::uint32_t length = segmenter.length(i);
-        PacketRef frame =
-            packet.retained()
-                ? pool.allocate(length, packet.payer(), Memory::Purpose::retained)
-                : pool.allocate_beyond_limit(length, packet.payer());
+        PacketRef frame = packet.retained()
+                              ? pool.allocate(length, packet.payer(), Memory::Purpose::retained)
+                              : pool.allocate_beyond_limit(length, packet.payer());
         segmenter.write(i, frame->data());
         frame->from = packet.from;
         frame->hang_on(std::move(row));
@@ -35,8 +34,7 @@ PacketRef make_row(const Segmenter& segmenter, const Packet& packet, PacketPool&
 bool make_frames(Packet& packet, PacketPool& pool, bool beyond_limit) {
     if (packet.next_frame() != nullptr) return true;
     const Segmenter segmenter({packet.data(), packet.length()}, packet.offload);
-    const bool limited = !beyond_limit || packet.retained();
-    if (limited && !pool.can_charge(cost_of_all(segmenter), packet.payer(), packet.purpose()))
+    if (!beyond_limit && !pool.can_charge(cost_of_all(segmenter), packet.payer(), packet.purpose()))
         return false;
     try {
         packet.hang_on(make_row(segmenter, packet, pool));

@@ -11,8 +11,8 @@
 // max_memory are not made, and every node that wanted them drops the packet. A lossless network has
 // taken the packet, so that it must not be lost: its frames are charged beyond the limit. That can
 // only be the last one's before writers wait, since a packet that enters finds room within it; and
-// those of packets that a policy held and sends later. Those of a retained packet are charged as
-// that is, and never beyond the limit: nobody has been promised it.
+// those of packets that a policy held and sends later. Those of a retained packet, which nobody has
+// been promised, are charged as that is, within its limits.
 // Threads: the loop only.
 #pragma once
 
@@ -21,7 +21,7 @@
 namespace ipn::core {
 
 // False, and nothing changed, if there is no memory. REQUIRES: the packet is neither plain nor
-// transient.
+// transient; not beyond the limit if it is retained.
 [[nodiscard]] bool make_frames(Packet& packet, PacketPool& pool, bool beyond_limit);
 
 }  // namespace ipn::core

@@ -1,5 +1,5 @@
-// InterfaceEntry: an interface that is at a network, connected there or not, for whoever wants to be
-// told (core/events.h).
+// InterfaceEntry: an interface that is at a network, connected there or not, for whoever wants to
+// be told (core/events.h).
 //
 // Lifecycle: whoever keeps the interface owns it, and has Network::add_interface() list it. It is
 // taken off the list, which is told, by Network::remove_interface(), by its node's leaving the

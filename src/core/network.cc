@@ -631,8 +631,8 @@ void Network::offer_retained(Node& node) {
     if (!options_.lossless) number = std::min<std::size_t>(number, options_.msgpoolsize);
     for (std::size_t next = retained_.size() - number; next < retained_.size(); ++next) {
         Packet& packet = *retained_[next];
-        const bool can_be_read = !node.reads_frames_of(packet) ||
-                                 make_frames(packet, registry_.packets(), false);
+        const bool can_be_read =
+            !node.reads_frames_of(packet) || make_frames(packet, registry_.packets(), false);
         if (can_be_read) node.offer(packet);
     }
 }

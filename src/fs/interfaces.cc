@@ -75,8 +75,7 @@ core::Result<void> Interfaces::move(InterfaceFile& file, Network& target) {
         file.network = before;
         return connected;
     }
-    if (unconnected && file.entry.linked())
-        left.remove_interface(file.entry, Reason::moved_away);
+    if (unconnected && file.entry.linked()) left.remove_interface(file.entry, Reason::moved_away);
     file.entry.peer = std::move(left_name);
     target.add_interface(file.entry, file.interface->node(), Reason::moved);
     file.reason.clear();

@@ -89,10 +89,10 @@ std::string metrics_text(core::Registry& registry) {
     using Kind = Statistic::Kind;
     Families families;
     families.add("", {"networks", Kind::gauge, registry.size(), "Networks of the mount"}, {});
-    families.add("",
-                 {"memory_bytes", Kind::gauge, registry.memory().used(),
-                  "Memory of packets on their way"},
-                 {});
+    families.add(
+        "",
+        {"memory_bytes", Kind::gauge, registry.memory().used(), "Memory of packets on their way"},
+        {});
     families.add("",
                  {"memory_limit_bytes", Kind::gauge, registry.memory().limit(),
                   "The most memory that packets may have, max_memory"},

@@ -101,6 +101,20 @@ TEST_F(CaptureTest, ACommentNamesNoMorePortsThanFit) {
     passage = {};
 }
 
+TEST_F(CaptureTest, EveryWayToBeLostHasItsWords) {
+    core::Packet packet = core::Packet::borrow(bytes("x"));
+    core::Passage passage{core::PacketRef(packet), {}, core::Node::kNobody, true, {}, {}, {}};
+    passage.to = {7};
+    passage.drops = {{1, core::Fate::too_long},
+                     {2, core::Fate::no_memory},
+                     {3, core::Fate::queue_full},
+                     {4, core::Fate::too_long}};
+    EXPECT_EQ(fs::describe(passage),
+              "injected from policy to 7; dropped at 3: queue full; dropped at 2: out of memory; "
+              "dropped at 1 4: too long for framed");
+    passage = {};
+}
+
 TEST_F(CaptureTest, AReadWaitsForTheNextPacket) {
     File file = capture(), from = writer();
     bytes_of(file);
@@ -331,16 +345,17 @@ TEST_F(CaptureTest, APacketWithOffloadsIsCapturedWholeWithItsChecksum) {
         interface.node, {.role = core::Role::both, .credentials = {}, .accepts_offloads = true}));
     File file = capture();
     reader();
-    const Frame frame{.payload = pattern(10'000)};
+    const std::vector<Frame> frames{
+        {.payload = pattern(2000)}, {.payload = pattern(10'000)}, {.payload = pattern(65'000)}};
     for (const unsigned segment_size : {0U, 1400U}) {
-        const std::string partial = frame.build_partial();
-        {
+        for (const Frame& each : frames) {
+            const std::string partial = each.build_partial();
             const auto payer = mount.world.registry.memory().account(0);
             const core::PacketRef packet =
                 mount.world.registry.packets().allocate(static_cast<std::uint32_t>(partial.size()),
                                                         *payer, core::Memory::Purpose::receiving);
             std::memcpy(packet->data(), partial.data(), partial.size());
-            const auto offload = core::Offload::from_wire(frame.wire(segment_size),
+            const auto offload = core::Offload::from_wire(each.wire(segment_size),
                                                           {packet->data(), packet->length()});
             ASSERT_TRUE(offload);
             packet->offload = *offload;
@@ -348,10 +363,12 @@ TEST_F(CaptureTest, APacketWithOffloadsIsCapturedWholeWithItsChecksum) {
         }
     }
     const CaptureFile seen = content(file);
-    ASSERT_EQ(seen.packets.size(), 2U);
-    EXPECT_EQ(seen.packets[0].data, frame.completed());
-    EXPECT_EQ(seen.packets[1].data, frame.completed());
-    EXPECT_THAT(seen.comments(), ElementsAre("from 0 to 1", "from 0 to 1; 8 frames in one"));
+    ASSERT_EQ(seen.packets.size(), 6U);
+    for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(seen.packets[i].data, frames[i % 3].completed());
+    EXPECT_THAT(
+        seen.comments(),
+        ElementsAre("from 0 to 1", "from 0 to 1", "from 0 to 1", "from 0 to 1; 2 frames in one",
+                    "from 0 to 1; 8 frames in one", "from 0 to 1; 47 frames in one"));
     lab().leave(interface.node);
 }
 

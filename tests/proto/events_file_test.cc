@@ -274,10 +274,10 @@ class InterfaceEventsTest : public EventsFileTest {
         return line("interface", network,
                     R"("interface":"tap0",)" + std::string(port) + R"("kind":"tap",)", reason);
     }
-    static std::string line(std::string_view event, std::string_view network,
-                            std::string_view what, std::string_view more) {
-        std::string text = R"({"event":")" + std::string(event) + "\"," + std::string(network) + "," +
-                           std::string(what) + R"("uid":7,"pid":99)";
+    static std::string line(std::string_view event, std::string_view network, std::string_view what,
+                            std::string_view more) {
+        std::string text = R"({"event":")" + std::string(event) + "\"," + std::string(network) +
+                           "," + std::string(what) + R"("uid":7,"pid":99)";
         if (!more.empty()) text += "," + std::string(more);
         return text + "}";
     }
@@ -324,10 +324,9 @@ TEST_F(InterfaceEventsTest, OneWithPersist0IsRemovedWhenItVanishes) {
     EXPECT_EQ(mount.set(tap(), "persist", "0"), 0);
     File events = follower();
     mount.host.vanish("tap0");
-    EXPECT_EQ(tails_of(events.read()),
-              (Lines{of_node("disconnect", R"("reason":"vanished")"),
-                     of_interface(R"("reason":"vanished")"),
-                     of_interface(R"("reason":"removed")", kLab, "")}));
+    EXPECT_EQ(tails_of(events.read()), (Lines{of_node("disconnect", R"("reason":"vanished")"),
+                                              of_interface(R"("reason":"vanished")"),
+                                              of_interface(R"("reason":"removed")", kLab, "")}));
 }
 
 TEST_F(InterfaceEventsTest, OneWhoseNodeIsRemovedIsCutAndGoesOnElsewhere) {
@@ -336,12 +335,11 @@ TEST_F(InterfaceEventsTest, OneWhoseNodeIsRemovedIsCutAndGoesOnElsewhere) {
     File events = follower();
     EXPECT_EQ(call(ask::unlink(ports_node(), "0")).error, 0);
     EXPECT_EQ(move("lab", "other"), 0);
-    EXPECT_EQ(
-        tails_of(events.read()),
-        (Lines{of_node("disconnect", R"("reason":"cut")"), of_interface(R"("reason":"cut")"),
-               of_node("connect", "", kOther),
-               of_interface(R"("peer":"other","reason":"moved away")", kLab, ""),
-               of_interface(R"("peer":"lab","reason":"moved")", kOther)}));
+    EXPECT_EQ(tails_of(events.read()),
+              (Lines{of_node("disconnect", R"("reason":"cut")"), of_interface(R"("reason":"cut")"),
+                     of_node("connect", "", kOther),
+                     of_interface(R"("peer":"other","reason":"moved away")", kLab, ""),
+                     of_interface(R"("peer":"lab","reason":"moved")", kOther)}));
 }
 
 TEST_F(InterfaceEventsTest, OneThatMovesIsToldOfBothNetworks) {
@@ -401,10 +399,9 @@ TEST_F(InterfaceEventsTest, ANetworkThatIsEndedTakesThemAlong) {
     mount.host.vanish("tap0");
     File events = follower();
     set("state", "down");
-    EXPECT_EQ(tails_of(events.read()),
-              (Lines{R"({"event":"shutdown","netid":1,"name":"lab"})",
-                     of_interface(R"("reason":"shutdown")", kLab, ""),
-                     R"({"event":"destroy","netid":1,"name":"lab"})"}));
+    EXPECT_EQ(tails_of(events.read()), (Lines{R"({"event":"shutdown","netid":1,"name":"lab"})",
+                                              of_interface(R"("reason":"shutdown")", kLab, ""),
+                                              R"({"event":"destroy","netid":1,"name":"lab"})"}));
     mount.serve();
     EXPECT_EQ(mount.host.closed, 1);
 }

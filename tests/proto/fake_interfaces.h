@@ -109,7 +109,8 @@ class FakeHost::Fake final : public core::Interface, private core::Endpoint {
     void deliver() override {}
     void writable() override {}
     void state_changed() override {
-        if (node_ && node_->state() != core::Node::State::connected) disconnect(Reason::cut, "it was cut");
+        if (node_ && node_->state() != core::Node::State::connected)
+            disconnect(Reason::cut, "it was cut");
     }
     void leave(Reason reason) {
         const core::AssumeLoop here;

@@ -37,6 +37,12 @@ TEST(PcapngTest, AFilterThatThereIsNotIsNotNamed) {
     EXPECT_EQ(with.size(), without.size() + 8);
 }
 
+TEST(PcapngTest, AFilterIsNamedHoweverShortItIs) {
+    const CaptureFile file(pcapng::section_header("") +
+                           pcapng::interface_description({"lan", 1, 96, "1"}));
+    EXPECT_EQ(file.filter, std::string(1, '\0') + "1");
+}
+
 TEST(PcapngTest, PacketsOfEveryLengthArePadded) {
     for (std::size_t length = 1; length <= 9; ++length) {
         const std::string data(length, 'x'), comment(length, 'c');

@@ -158,8 +158,8 @@ void Both::wind_up() {
         check();
     }
     same("memory used at the end", 0, registry_.memory().used(), 0U);
-    same("memory retained at the end", 0,
-         registry_.memory().used(core::Memory::Purpose::retained), 0U);
+    same("memory retained at the end", 0, registry_.memory().used(core::Memory::Purpose::retained),
+         0U);
     same("accounts at the end", 0, registry_.memory().accounts(), 0U);
     same("networks at the end", 0, registry_.size(), 0U);
 }

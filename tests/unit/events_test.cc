@@ -238,10 +238,9 @@ TEST_F(InterfaceEventsTest, WhyItsNodeLeftIsToldOfBoth) {
     events.take();
     gone.leave(Reason::vanished);
     moved.leave(Reason::moved);
-    EXPECT_THAT(
-        events.take(),
-        ElementsAre("disconnect lab 0 both vanished", "interface lab tap0 0 both vanished",
-                    "disconnect lab 1 both moved", "interface lab tap1 1 both moved away"));
+    EXPECT_THAT(events.take(),
+                ElementsAre("disconnect lab 0 both vanished", "interface lab tap0 0 both vanished",
+                            "disconnect lab 1 both moved", "interface lab tap1 1 both moved away"));
     EXPECT_TRUE(entries.front().linked());
     EXPECT_FALSE(entries.back().linked());
 }
@@ -252,11 +251,9 @@ TEST_F(InterfaceEventsTest, AllOfThemGoBetweenShutdownAndDestroy) {
     events.take();
     world.shut_down(lab());
     world.everybody_leaves();
-    EXPECT_THAT(
-        events.take(),
-        ElementsAre("shutdown lab", "disconnect lab 0 both shutdown",
-                    "interface lab tap0 0 both shutdown", "interface lab tap1 shutdown",
-                    "destroy lab"));
+    EXPECT_THAT(events.take(), ElementsAre("shutdown lab", "disconnect lab 0 both shutdown",
+                                           "interface lab tap0 0 both shutdown",
+                                           "interface lab tap1 shutdown", "destroy lab"));
 }
 
 TEST_F(InterfaceEventsTest, AnEphemeralNetworkGoesBehindItsLastInterface) {
@@ -275,10 +272,10 @@ TEST_F(InterfaceEventsTest, TheyAreReplayedInTheirPlace) {
     EXPECT_TRUE(first.describe("to the cellar"));
     const std::vector<std::string> all = replayed();
     ASSERT_GE(all.size(), 3U);
-    EXPECT_THAT(std::vector(all.end() - 3, all.end()),
-                ElementsAre("connect lab 0 both to the cellar",
-                            "interface lab tap0 0 both to the cellar created",
-                            "connect lab 1 reader"));
+    EXPECT_THAT(
+        std::vector(all.end() - 3, all.end()),
+        ElementsAre("connect lab 0 both to the cellar",
+                    "interface lab tap0 0 both to the cellar created", "connect lab 1 reader"));
 }
 
 // ---- options and policies

@@ -234,6 +234,17 @@ TEST_F(PolicyWatchTest, APacketSentToSomeIsToldOnce) {
     EXPECT_THAT(told(), ElementsAre("hello: 0 > 2 1"));
 }
 
+TEST_F(PolicyWatchTest, WhoDoesNotReadLosesNothing) {
+    observe(watcher);
+    TestEndpoint &from = both(), &other = writer();
+    policy.handle = [&](ipn_port* sender, ipn_msg* msg, int) {
+        policy.host.send(port(sender, other.number()), msg, 0);
+        return 0;
+    };
+    from.write("hello");
+    EXPECT_THAT(told(), ElementsAre("hello: 0 >"));
+}
+
 TEST_F(PolicyWatchTest, PacketsThatThePolicyMakesAreToldBehindWhatTheyAnswer) {
     observe(watcher);
     TestEndpoint& from = both();
@@ -307,8 +318,9 @@ TEST_F(PolicyWatchTest, WhatAPolicySendsAtOnceIsBounded) {
             policy.host.send(port_of(to), made, 0);
             policy.host.put(made);
         }
+        EXPECT_GT(told().size(), std::size_t{kMany / 2}) << "before the policy has done";
     });
-    EXPECT_EQ(told().size(), std::size_t{kMany});
+    EXPECT_LT(told().size(), std::size_t{kMany / 2});
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Observing: what it costs that packets are counted and could be captured, followed and retained,
-// while nobody does: ipnfs beside a build of it that cannot (unobserved.py), and beside itself, which
-// says how far two of the same are apart.
+// while nobody does: ipnfs beside a build of it that cannot (unobserved.py), and beside itself,
+// which says how far two of the same are apart.
 #include <fmt/core.h>
 
 #include <filesystem>
