@@ -38,7 +38,7 @@ TEST(PcapngTest, AFilterThatThereIsNotIsNotNamed) {
 }
 
 TEST(PcapngTest, AFilterIsNamedHoweverShortItIs) {
-    const CaptureFile file(pcapng::section_header("") +
+    const CaptureFile file(pcapng::section_header("ipnfs") +
                            pcapng::interface_description({"lan", 1, 96, "1"}));
     EXPECT_EQ(file.filter, std::string(1, '\0') + "1");
 }
