@@ -81,7 +81,7 @@ class Netns:
         flood = ["-f"] if count > 1 else []
         argv = self.command("ping", "-nq", "-c", count, *flood, "-W", "2", *arguments, address)
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        return done.returncode == 0
+        return done.returncode == 0 and b" 0% packet loss" in done.stdout  # 0 if only one was answered
 
 
 class File:

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import subprocess
 
 import pytest
 
@@ -201,16 +202,35 @@ class TestVanishing:
 class TestDuringTraffic:
     """A flood of pings between two namespaces goes on, whatever happens to a third."""
 
+    # Each of these is answered, until the file is there; says so whenever 200 were.
+    FLOOD = """
+        while [ ! -e "$1" ]; do
+            ping -nq -f -c 200 10.0.0.2 | grep -q " 0% packet loss" || exit 1
+            echo answered
+        done
+    """
+
     @pytest.fixture
-    def flood(self, lan, netns, spawn):
+    def goes_on(self, lan, netns, spawn, scratch):
+        """goes_on(): the flood has, since this was called."""
         one, two = netns(), netns()
         for number, space in ((1, one), (2, two)):
             make_tap(lan, space, f"tap{number}")
             space.set_up(f"tap{number}", f"10.0.0.{number}/24")
         assert one.pings("10.0.0.2")
-        process = spawn(*one.command("ping", "-q", "-f", "-c", "3000", "10.0.0.2"))
-        yield
-        assert process.wait(60) == 0, "pings were lost"
+        script = one.command("sh", "-c", self.FLOOD, "sh", scratch / "enough")
+        process = spawn(*script, stdout=subprocess.PIPE)
+
+        def goes_on():
+            for _ in range(2):  # the first may have been answered before
+                assert process.stdout.readline() == b"answered\n", "pings were lost"
+
+        goes_on()
+        yield goes_on
+        goes_on()
+        (scratch / "enough").touch()
+        process.communicate(timeout=60)
+        assert process.returncode == 0, "pings were lost"
 
     @pytest.mark.parametrize(
         "change",
@@ -223,11 +243,59 @@ class TestDuringTraffic:
         ],
         ids=lambda change: " ".join(change[2:]) if change[1] == "set" else "del",
     )
-    def test_change(self, lan, namespace, flood, change):
+    def test_change(self, lan, namespace, goes_on, change):
         tap = make_tap(lan, namespace)
         namespace.ip(*change)
         if change[1] == "del":
             tap.until_disconnected()
         else:
             assert tap.state()["state"] == "connected"
+        goes_on()
         tap.remove()
+
+    def test_down_and_up(self, lan, namespace, goes_on):
+        tap = make_tap(lan, namespace)
+        namespace.set_up("tap0", "10.0.0.3/24")
+        for _ in range(3):
+            namespace.ip("link", "set", "tap0", "down")
+            assert tap.state()["link"] == "down"
+            goes_on()
+            namespace.ip("link", "set", "tap0", "up")
+            assert namespace.pings("10.0.0.1")
+
+    def test_namespace_deleted(self, lan, netns, goes_on):
+        space = netns()
+        tap = make_tap(lan, space)
+        space.delete()
+        tap.until_disconnected()
+        goes_on()
+
+    def test_moved_by_its_attribute(self, lan, namespace, netns, goes_on):
+        there = netns()
+        tap = make_tap(lan, namespace)
+        tap["netns"] = there.name
+        goes_on()
+        there.set_up("tap0", "10.0.0.3/24")
+        assert there.pings("10.0.0.1")
+
+    def test_replugged(self, net, lan, namespace, goes_on):
+        other = net("other")
+        tap = make_tap(lan, namespace)
+        for source, target in ((lan, other), (other, lan)):
+            os.rename(
+                os.path.join(source.path, "tap", "tap0"), os.path.join(target.path, "tap", "tap0")
+            )
+            goes_on()
+        assert tap.state()["state"] == "connected"
+
+    def test_its_own_traffic(self, lan, namespace, goes_on, spawn):
+        """The one that is deleted is flooding itself."""
+        tap = make_tap(lan, namespace)
+        namespace.set_up("tap0", "10.0.0.3/24")
+        assert namespace.pings("10.0.0.1")
+        flood = spawn(*namespace.command("ping", "-nq", "-f", "10.0.0.1"), stdout=subprocess.DEVNULL)
+        goes_on()
+        namespace.ip("link", "del", "tap0")
+        tap.until_disconnected()
+        goes_on()
+        flood.kill()

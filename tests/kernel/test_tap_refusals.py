@@ -140,8 +140,10 @@ class TestCapability:
 
     def test_root_of_her_own_user_namespace_in_somebody_elses(self, open_lan, namespace):
         set_option(os.path.join(open_lan.path, "tap"), "netns", namespace.name)
-        done = self.in_user_namespace("touch", tap_path(open_lan))
-        assert done.returncode != 0 and "not permitted" in done.stderr
+        script = 'touch "$1" && exit; exec getfattr --only-values -n user.ipn.error "${1%/*}"'
+        done = self.in_user_namespace("sh", "-uc", script, "sh", tap_path(open_lan))
+        assert done.returncode == 0 and "not permitted" in done.stderr
+        assert "CAP_NET_ADMIN" in done.stdout
         assert namespace.links() == {}
 
     def test_owner_of_the_user_namespace_from_outside(self, open_lan, spawn):
@@ -161,6 +163,7 @@ class TestCapability:
         for option, value in (("mac", "02:00:00:00:00:01"), ("mtu", "1400"), ("netns", "1")):
             with fails(errno.EPERM):
                 STRANGER.does(set_option, tap.path, option, value)
+            assert "CAP_NET_ADMIN" in STRANGER.does(get_option, tap.path, "error")
         assert tap["mtu"] == "1500"
 
     def test_moving_needs_it_where_it_goes(self, open_lan, namespace):
