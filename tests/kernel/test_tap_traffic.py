@@ -1,5 +1,6 @@
 """Traffic through TAP interfaces: ping, iperf3, what is in the packets, and back-pressure."""
 
+import contextlib
 import errno
 import functools
 import json
@@ -370,40 +371,116 @@ class TestBackPressure:
         sock.close()
 
 
+class Soak:
+    """Two networks, MTU 1500 and 9000, each of which eight namespaces have an interface on.
+
+    10.0.0.N and fd00::N on the first, 10.0.1.N and fd01::N on the second.
+    """
+
+    STATIONS = 8
+    MTU = (1514, 9014)
+
+    def __init__(self, mount, netns):
+        self.mount = mount
+        self.networks = [mount.net(f"lan{mtu}", mtu=mtu) for mtu in self.MTU]
+        self.spaces = [netns() for _ in range(self.STATIONS)]
+        for number, space in enumerate(self.spaces, 1):
+            for which, network in enumerate(self.networks):
+                name = f"lan{which}tap{number}"
+                make_tap(network, space, name)
+                space.set_up(name, f"10.0.{which}.{number}/24", f"fd0{which}::{number}/64")
+
+    def address(self, which, number, family):
+        return f"10.0.{which}.{number}" if family == 4 else f"fd0{which}::{number}"
+
+    def iperf(self, spawn, scratch, seconds, which, client, server, family, *how):
+        """Starts it, once the server listens; returns the client and where its report comes."""
+        near, far = self.spaces[client - 1], self.spaces[server - 1]
+        port = 6000 + 10 * client + server
+        spawn(*far.command("iperf3", "-s", "-1", "-p", port), stdout=-3)
+        until(functools.partial(listens, far, port))
+        report = scratch / f"{port}.json"
+        address = self.address(which, server, family)
+        with open(report, "wb") as output:
+            argv = ["iperf3", "-J", "-c", address, "-p", port, "-t", seconds, *how]
+            return spawn(*near.command(*argv), stdout=output), report
+
+    def resources(self):
+        """(resident KiB, descriptors) of the daemon."""
+        daemon = f"/proc/{self.mount.daemon.pid}"
+        with open(f"{daemon}/status", encoding="ascii") as status:
+            resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        return resident, len(os.listdir(f"{daemon}/fd"))
+
+    def memory_in_use(self):
+        """What packets and queues take, as the mount counts it."""
+        with open(os.path.join(self.mount.path, ".ipnfs", "metrics"), encoding="ascii") as metrics:
+            return next(
+                float(line.split()[1]) for line in metrics if line.startswith("ipnfs_memory_bytes ")
+            )
+
+    def pools_are_empty(self):
+        for network in self.networks:
+            with open(os.path.join(network.path, "stats"), encoding="ascii") as stats:
+                statistics = dict(line.split() for line in stats)
+            if (statistics["pool_packets"], statistics["pool_bytes"]) != ("0", "0"):
+                return False
+        return True
+
+
 @pytest.mark.long
-def test_minutes_of_mixed_traffic_neither_leak_nor_stall(net, stations, netns, spawn):
-    """TCP, UDP and floods of pings at once, while other interfaces come and go."""
-    minutes = 3
-    lan = net(mtu=1518)
-    one, two, three = stations(lan, 3)
-    reader = lan.reader()
-    daemon = lan.mount.daemon.pid
+def test_minutes_of_mixed_traffic_neither_leak_nor_stall(mount, netns, spawn, scratch):
+    """TCP, UDP and pings of both protocols on both networks, while other interfaces come and go."""
+    seconds = 100
+    soak = Soak(mount, netns)
     comer = netns()
+    readers = [network.reader() for network in soak.networks]
 
-    def memory():
-        with open(f"/proc/{daemon}/status", encoding="ascii") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    def rounds(until_then):
+        """Interfaces come and go, everybody pings everybody, readers read; how often."""
+        count = 0
+        while time.monotonic() < until_then:
+            which, count = count % 2, count + 1
+            tap = make_tap(soak.networks[which], comer, "comer")
+            near, far = count % soak.STATIONS, (count + 3) % soak.STATIONS + 1
+            for family in (4, 6):
+                assert soak.spaces[near].pings(soak.address(which, far, family)), f"{near + 1} to {far}"
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(500):  # more comes meanwhile
+                    readers[which].read()
+            tap.remove()
+        return count
 
-    def descriptors():
-        return len(os.listdir(f"/proc/{daemon}/fd"))
+    def traffic(length):
+        started = [
+            soak.iperf(spawn, scratch, length, 0, 1, 2, 4),
+            soak.iperf(spawn, scratch, length, 1, 3, 4, 6),
+            soak.iperf(spawn, scratch, length, 1, 5, 6, 4, "-R"),
+            soak.iperf(spawn, scratch, length, 0, 6, 5, 6, "-u", "-b", "20M"),
+            soak.iperf(spawn, scratch, length, 1, 7, 8, 4, "-u", "-b", "50M", "-l", "8900"),
+        ]
+        count = rounds(time.monotonic() + length)
+        for client, report in started:
+            assert client.wait(60) == 0, report.read_text()
+            measured = json.loads(report.read_text())
+            moved = [interval["sum"]["bytes"] for interval in measured["intervals"]]
+            assert min(moved) > 0, f"a second without a byte: {moved}"
+        return count
 
-    def churn(seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            make_tap(lan, comer, "comer").remove()
-            reader.read_all()
-            assert three.pings("10.0.0.1")
+    def empty_pools():
+        def are_empty():
+            for reader in readers:
+                reader.read_all()
+            return soak.pools_are_empty()
 
-    churn(5)
-    before = memory(), descriptors()
-    for port, (client, server, address, how) in enumerate(
-        [(one, two, "10.0.0.2", []), (three, two, "fd00::2", ["-u", "-b", "20M"])], 6001
-    ):
-        spawn(*server.command("iperf3", "-s", "-1", "-p", port), stdout=-3)
-        until(functools.partial(listens, server, port))
-        spawn(
-            *client.command("iperf3", "-c", address, "-p", port, "-t", 60 * minutes, *how), stdout=-3
-        )
-    churn(60 * minutes)
-    until(lambda: descriptors() <= before[1], "descriptors are given back")
-    until(lambda: memory() < before[0] + 48 * 1024, "memory is given back")
+        until(are_empty, "the pools are empty")
+
+    # Once, so that what is kept for use is there; afterwards nothing more is.
+    assert traffic(10) > 5
+    empty_pools()
+    before, in_use = soak.resources(), soak.memory_in_use()
+    assert traffic(seconds) > 50
+    empty_pools()
+    until(lambda: soak.resources()[1] <= before[1], "descriptors are given back")
+    until(lambda: soak.resources()[0] <= before[0] + 4 * 1024, "memory is given back")
+    until(lambda: soak.memory_in_use() <= in_use, "packets are given back")
