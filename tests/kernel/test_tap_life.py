@@ -202,10 +202,12 @@ class TestVanishing:
 class TestDuringTraffic:
     """A flood of pings between two namespaces goes on, whatever happens to a third."""
 
-    # Each of these is answered, until the file is there; says so whenever 200 were.
+    # Each of these is answered, until the file is there; says so whenever 200 were. For the last
+    # ones ping waits no longer than twice what the slowest took, which is little on a busy machine.
     FLOOD = """
         while [ ! -e "$1" ]; do
-            ping -nq -f -c 200 10.0.0.2 | grep -q " 0% packet loss" || exit 1
+            ping -nq -f -c 200 10.0.0.2 |
+                awk '/transmitted/ { sent = $1; lost = $1 - $4 } END { exit !sent || lost > 3 }' || exit 1
             echo answered
         done
     """
