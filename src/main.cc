@@ -382,9 +382,10 @@ class Daemon {
         return any;
     }
 
-    // Where requests come over the ring, the device is asked only when it says that it has any.
+    // While the ring watches the device, there is nothing until it says so. Where requests come over
+    // the ring, it always does.
     Session::Handled from_device() {
-        if (session_.over_ring() && input_.watching()) return Session::Handled::nothing;
+        if (input_.watching()) return Session::Handled::nothing;
         const Session::Handled handled = session_.handle_one();
         if (session_.over_ring() && handled == Session::Handled::nothing)
             input_.watch(session_.descriptor());
