@@ -6,8 +6,9 @@
 // gathered should still be in the cache when it is delivered: due() tells when as many packets or
 // bytes have been queued since there was nothing to do, or as much time has passed, as the Limits
 // allow. Then everything is to run before more input is taken.
-// A packet that comes alone, after the loop has slept for kRest, gains nothing from that: whoever
-// sends it calls deliver_lone() before it is answered, so that the first reader is woken first.
+// A packet that comes alone, after the loop has slept for kRest and with none waiting in its
+// network, gains nothing from that: whoever sends it calls deliver_lone() before it is answered, so
+// that the first reader is woken first.
 //
 // Invariants: an item is on the queue at most once; items run in the order in which they were
 // added. Threads: the loop only.
@@ -40,7 +41,7 @@ class WorkQueue {
         Duration time = std::chrono::microseconds(200);
     };
 
-    // Senders who keep the loop busy let it sleep for less: a wake-up takes about half of it.
+    // A wake-up takes about half of it.
     static constexpr Duration kRest = std::chrono::microseconds(100);
 
     WorkQueue(const Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}

@@ -178,9 +178,12 @@ void OpenPort::write(WriteRequest write) {
     const core::AssumeLoop here;
     if (write.data.empty()) return write.request.written(0);
 
+    const bool others_wait = node_.network().backlog() > 0;
     Progress progress = must_wait_in_turn() ? Progress{.error = EAGAIN} : send(write.data, nullptr);
-    if (progress.error != EAGAIN || write.nonblocking)
+    if (progress.error != EAGAIN || write.nonblocking) {
+        if (!others_wait) node_.network().registry().work().deliver_lone();
         return finish(write.request, std::move(progress));
+    }
     try {
         if (park(write, progress.taken)) return;
     } catch (const std::bad_alloc&) {
@@ -252,7 +255,6 @@ OpenPort::Progress OpenPort::progress_of(const Network::Sent& sent) const {
 }
 
 void OpenPort::finish(LaneRequest& request, Progress progress) {
-    if (progress.taken > 0) node_.network().registry().work().deliver_lone();
     if (progress.taken > 0 || progress.error == 0)
         request.written(static_cast<std::uint32_t>(progress.taken));
     else if (progress.words.empty())

@@ -16,31 +16,36 @@
 
 namespace ipn::fs {
 
-// Which packets' frames lie in memory one behind the other, from its beginning.
+// FrameMemo: which packets lie as frames in the memory that answers are gathered in, one behind the
+// other from its beginning.
 //
-// Many readers of a network often read the same packets: then the answer of the first of them is
-// there already. Invariant: a packet's serial number is noted when all of its frame is there.
+// Many readers of a network mostly read the same packets: then the answer to the first of them is
+// there already for the next. A packet is known by its serial number, since memory is reused.
+// Invariant: what is noted is there as a whole. Limit: the first kMax; of more, a read can only
+// have short ones, which are copied as quickly. Threads: the loop only.
 class FrameMemo {
   public:
+    static constexpr std::size_t kMax = 256;
+
+    // Something else was put there.
     void forget() { count_ = 0; }
     bool has(std::size_t index, const core::Packet& packet) const {
         return index < count_ && serials_[index] == packet.serial();
     }
-    // At `index` begins something else, of which only a noted packet is known.
+    // From the frame `index` on, something else is put there.
     void cut(std::size_t index) { count_ = std::min(count_, index); }
     void note(std::size_t index, const core::Packet& packet) {
-        if (index != count_ || index == serials_.size()) return;
-        serials_[count_++] = packet.serial();
+        if (index == count_ && index < kMax) serials_[count_++] = packet.serial();
     }
 
   private:
-    std::array<std::uint64_t, 256> serials_;
+    std::array<std::uint64_t, kMax> serials_;
     std::size_t count_ = 0;
 };
 
 struct FrameSpace {
     std::span<std::byte> space;
-    FrameMemo* memo;  // null: nothing is known of it
+    FrameMemo* memo;  // null: nothing of it is known
 };
 
 class Reply {
