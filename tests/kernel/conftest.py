@@ -23,7 +23,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """What is of the other kernel is left to a run there (tools/fuse-uring), not counted as skipped."""
+    """What is of the other kernel is left to a run there (tools/fuse-uring): no skip."""
     offered = offers_uring()
     others = []
     for item in items:
