@@ -297,6 +297,7 @@ Session::Handled Session::handle_one() {
         case ENOENT:
             return Handled::request;  // interrupted before we got it: look for the next
         case ENODEV:
+        case ECONNABORTED:  // it ended while we took a request
             return Handled::ended;
         default:
             throw std::system_error(errno, std::generic_category(), "reading from /dev/fuse");
