@@ -325,9 +325,11 @@ void Filesystem::replug_interface(Request request, const Place& place, const Pla
         if (still != nullptr && network != nullptr)
             static_cast<void>(interfaces_.move(*still, *network));
     }};
+    const std::uint64_t shown = Inodes::shown(place);
+    // An ephemeral network goes with its last interface, and `place` with it.
     if (auto moved = interfaces_.move(file, *target.network); !moved)
-        return refuse(request, place, moved.error());
-    commit(std::move(request), Inodes::shown(place), std::move(change),
+        return refuse(request, shown, moved.error());
+    commit(std::move(request), shown, std::move(change),
            [](Request& answer) { answer.ok(); });
 }
 
