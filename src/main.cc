@@ -382,8 +382,8 @@ class Daemon {
         return any;
     }
 
-    // While the ring watches the device, there is nothing until it says so. Where requests come over
-    // the ring, it always does.
+    // While the ring watches the device, there is nothing until it says so. Where requests come
+    // over the ring, it always does.
     Session::Handled from_device() {
         if (input_.watching()) return Session::Handled::nothing;
         const Session::Handled handled = session_.handle_one();

@@ -329,8 +329,7 @@ void Filesystem::replug_interface(Request request, const Place& place, const Pla
     // An ephemeral network goes with its last interface, and `place` with it.
     if (auto moved = interfaces_.move(file, *target.network); !moved)
         return refuse(request, shown, moved.error());
-    commit(std::move(request), shown, std::move(change),
-           [](Request& answer) { answer.ok(); });
+    commit(std::move(request), shown, std::move(change), [](Request& answer) { answer.ok(); });
 }
 
 // ---- attributes

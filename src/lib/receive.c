@@ -16,7 +16,8 @@
 
 #include "node.h"
 
-/* The kernel pins all pages of what is read to, however little comes: 64 KiB cost less than more. */
+/* The kernel pins all pages of what is read to, however little comes: 64 KiB cost less than more.
+ */
 #define READ_AHEAD_BYTES (64u * 1024u)
 
 /* A part of the stream. */
