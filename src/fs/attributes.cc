@@ -294,7 +294,7 @@ std::vector<std::string> Attributes::list(const Place& place) const {
     if (const std::string* netns = namespace_of(place); netns != nullptr && !netns->empty())
         names.emplace_back(kNetns);
     if (place.kind == Place::Kind::grabs) names.emplace_back(kShare);
-    if (place.kind == Place::Kind::interface && place.interface->kind == core::NodeKind::grab)
+    if (place.kind == Place::Kind::interface && place.interface->entry.kind == core::NodeKind::grab)
         names.emplace_back(kShare);
     if (place.kind == Place::Kind::interface)
         for (const std::string_view name : {"persist", "name", "netns", "ifindex", "mac", "mtu"})

@@ -104,8 +104,8 @@ Fact fact_named(std::string_view name) {
 std::string state_of(const InterfaceFile& file, const Result<Interface::Facts>& facts) {
     const core::Node* node = file.interface->node();
     std::string text =
-        fmt::format("name: {}\nkind: {}\nstate: {}\n", facts ? facts->name : file.name,
-                    to_string(file.kind), node == nullptr ? "disconnected" : "connected");
+        fmt::format("name: {}\nkind: {}\nstate: {}\n", facts ? facts->name : file.entry.name,
+                    to_string(file.entry.kind), node == nullptr ? "disconnected" : "connected");
     if (node == nullptr) text += fmt::format("reason: {}\n", file.reason);
     if (facts) {
         text += fmt::format("netns: {}\nifindex: {}\nmac: {}\nmtu: {}\nlink: {}\noffloads: {}\n",
@@ -316,7 +316,7 @@ void Filesystem::replug_interface(Request request, const Place& place, const Pla
     if (!same_name)
         return refuse(request, place, {EPERM, "an interface is renamed by ip-link(8), not here"});
     if (target.network == place.network) return request.ok();
-    if (interfaces_.find(*target.network, file.kind, file.name) != nullptr)
+    if (interfaces_.find(*target.network, file.entry.kind, file.entry.name) != nullptr)
         return refuse(request, place, {EEXIST, "there is an interface of that name"});
     Change change{[this, id = file.id, before = file.network] {
         const core::AssumeLoop here;
@@ -342,7 +342,7 @@ bool Filesystem::get_of_interface(Request& request, const Place& place, std::str
         return true;
     }
     if (name == "kind") {
-        answer_xattr(request, to_string(place.interface->kind), size);
+        answer_xattr(request, to_string(place.interface->entry.kind), size);
         return true;
     }
     const Fact fact = fact_named(name);
@@ -374,7 +374,7 @@ bool Filesystem::set_of_interface(Request& request, const Place& place, std::str
     const Interface::Change change{.property = *property,
                                    .value = std::string(value),
                                    .caller = request.caller(),
-                                   .by_mode = by_mode(place.interface->kind)};
+                                   .by_mode = by_mode(place.interface->entry.kind)};
     const auto waiting = kept(std::move(request));
     place.interface->interface->change(
         change, [this, waiting, shown = Inodes::shown(place)](Result<void> changed) {

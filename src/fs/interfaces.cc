@@ -26,14 +26,14 @@ core::Result<InterfaceFile*> Interfaces::announce(const Network& network, core::
                                                   std::string_view name, core::Ownership file) {
     for (const auto& [id, other] : files_) {
         const bool there = !other->closing && other->network == network.id();
-        if (there && other->kind == kind && other->name == name)
+        if (there && other->entry.kind == kind && other->entry.name == name)
             return core::fail(EEXIST, "there is such an interface here already");
     }
     auto announced = std::make_unique<InterfaceFile>();
     announced->id = last_id_ + 1;
     announced->network = network.id();
-    announced->kind = kind;
-    announced->name = name;
+    announced->entry.kind = kind;
+    announced->entry.name = name;
     announced->file = file;
     InterfaceFile* added = announced.get();
     files_.emplace(added->id, std::move(announced));
@@ -43,14 +43,12 @@ core::Result<InterfaceFile*> Interfaces::announce(const Network& network, core::
 
 void Interfaces::complete(InterfaceFile& file, std::string name, core::Credentials maker,
                           bool existed) {
-    file.entry.name = name;
-    file.entry.kind = file.kind;
     file.entry.maker = maker;
     file.interface->on_disconnected([this, id = file.id](std::string reason) {
         const core::AssumeLoop here;
         disconnected(id, std::move(reason));
     });
-    file.name = std::move(name);
+    file.entry.name = std::move(name);
     file.hidden = false;
     registry_.find(file.network)
         ->add_interface(file.entry, file.interface->node(),
@@ -95,7 +93,7 @@ InterfaceFile* Interfaces::find(std::uint64_t id) const {
 InterfaceFile* Interfaces::find(const Network& network, core::NodeKind kind,
                                 std::string_view name) const {
     for (const auto& [id, file] : files_)
-        if (is_in(*file, network, kind) && file->name == name) return file.get();
+        if (is_in(*file, network, kind) && file->entry.name == name) return file.get();
     return nullptr;
 }
 

@@ -36,15 +36,13 @@ struct InterfaceFile {
 
     std::uint64_t id = 0;
     std::uint64_t network = 0;
-    core::NodeKind kind = core::NodeKind::tap;
-    std::string name;
     core::Ownership file;
     Persist persist = Persist::until_removed;
     bool controlled = false;
     bool hidden = true;  // not made yet, removed, or about to be
     bool closing = false;
     std::string reason;                          // why it is disconnected, if it is
-    core::InterfaceEntry entry;                  // its network's
+    core::InterfaceEntry entry;                  // its name and kind; listed by its network
     std::unique_ptr<core::Interface> interface;  // null while it is being made
 };
 
@@ -91,7 +89,7 @@ class Interfaces {
   private:
     static bool is_in(const InterfaceFile& file, const core::Network& network,
                       core::NodeKind kind) {
-        return !file.hidden && file.network == network.id() && file.kind == kind;
+        return !file.hidden && file.network == network.id() && file.entry.kind == kind;
     }
     void close(InterfaceFile& file, bool keep, std::function<void()> done) IPN_ON_LOOP;
     void disconnected(std::uint64_t id, std::string reason) IPN_ON_LOOP;

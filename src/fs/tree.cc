@@ -526,8 +526,9 @@ void Filesystem::opendir(Request request, fuse_ino_t node) {
             break;
         case Kind::taps:
         case Kind::grabs:
-            interfaces_.for_each_in(*place.network, made_in(place),
-                                    [&](const InterfaceFile& file) { add(file.name, S_IFREG); });
+            interfaces_.for_each_in(*place.network, made_in(place), [&](const InterfaceFile& file) {
+                add(file.entry.name, S_IFREG);
+            });
             break;
         case Kind::views:
             for (const ipn_view& view : place.network->policy().views()) add(view.name, S_IFREG);
