@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""interfaces.py BUILD [OPTIONS]: two network namespaces on one network, joined in five ways.
+"""interfaces.py BUILD [OPTIONS]: two network namespaces on one network, joined in six ways.
 
 Measures TCP, UDP with frames of 64 bytes, and ping between two namespaces that are joined by ipnfs (two
-TAP interfaces on a network with policy broadcast, and on one with policy vdeswitch), by the kernel's
+TAP interfaces on a network with policy broadcast, on one with policy vdeswitch, and on one like that
+where 256 more stations are known and the ports are in a VLAN), by the kernel's
 bridge (two veth pairs), by vde_switch (its own two TAP interfaces) and by bare_forwarder (reads from
 one TAP and writes to the other, nothing else: the floor for any program in between). In interleaved
 rounds, with all cores and then with everything on one core; prints tables in markdown: the medians, and
@@ -10,7 +11,7 @@ the medians of the ratios within a round, each with its smallest and largest.
 
 BUILD is the directory ipnfs was built in. Run it as root; it runs itself in mount, process and network
 namespaces of its own, so that it leaves nothing behind. Needs iperf3, iproute2, ping and vde2. Five
-rounds take about six minutes.
+rounds take about five minutes.
 """
 
 import argparse
@@ -40,6 +41,13 @@ TARGETS = [
     ("UDP us/packet", "vde_switch", 0.6, "all"),
     ("TCP Gbit/s", "kernel bridge", 0.75, "one"),
     ("ping us", "vde_switch", 1.2, "one"),
+]
+# The same of a switch that knows many stations and has VLANs, to one that does not.
+BUSY = "ipnfs vdeswitch, busy"
+BUSY_TARGETS = [
+    (figure, "ipnfs vdeswitch", 0.95, cores)
+    for figure in ("TCP Gbit/s", "UDP 64 B kpps")
+    for cores in ("all", "one")
 ]
 
 
@@ -108,6 +116,29 @@ class IpnfsSwitch(Ipnfs):
     policy = "vdeswitch"
 
 
+class BusySwitch(IpnfsSwitch):
+    """With 256 stations known besides, and both interfaces in a VLAN, untagged."""
+
+    STATIONS = 256
+
+    def connect(self):
+        super().connect()
+        lan = self.directory / "mnt" / "lan"
+        # They are known for as long as it is open, and can be sent to.
+        self.stations = os.open(lan / "port", os.O_RDWR)
+        for port in (lan / "ports").iterdir():
+            os.setxattr(port, "user.ipn.vdeswitch.untagged", b"10")
+        for number in range(self.STATIONS):
+            source = bytes([2, 0, 0, 0, 1, number])
+            os.write(self.stations, bytes(6 * [255]) + source + b"\x88\xb5" + bytes(46))
+        known = (lan / "policy" / "fdb").read_text(encoding="ascii").count("02:00:00:00:01:")
+        assert known == self.STATIONS, known
+
+    def disconnect(self):
+        os.close(self.stations)
+        super().disconnect()
+
+
 class Bridge(Switch):
     def connect(self):
         run("ip", "link", "add", "br0", "type", "bridge")
@@ -138,6 +169,7 @@ class BareForwarder(Switch):
 SWITCHES = {
     "ipnfs broadcast": Ipnfs,
     "ipnfs vdeswitch": IpnfsSwitch,
+    BUSY: BusySwitch,
     "kernel bridge": Bridge,
     "vde_switch": Vde,
     "bare forwarder": BareForwarder,
@@ -247,6 +279,7 @@ def show(cores, rounds):
         (of, to)
         for of, to in itertools.product(names, names)
         if of.startswith("ipnfs") and not to.startswith("ipnfs")
+        or (of, to) == (BUSY, "ipnfs vdeswitch")
     ]
     if pairs:
         table("ratio", *figures)
@@ -257,17 +290,18 @@ def show(cores, rounds):
 
 def show_targets(result):
     table("target", "cores", "ratio", "")
-    for figure, to, bound, cores in TARGETS:
-        for of in ("ipnfs broadcast", "ipnfs vdeswitch"):
-            rounds = result.get(cores, [])
-            if not rounds or of not in rounds[0] or to not in rounds[0]:
-                continue
-            found = ratios(rounds, figure, of, to)
-            lower = figure in LOWER
-            middle = statistics.median(found)
-            met = middle <= bound if lower else middle >= bound
-            wanted = f"{of}, {figure} {'<=' if lower else '>='} {bound} x {to}"
-            row(wanted, cores, spread(found), "met" if met else "missed")
+    wanted = [(of, *each) for each in TARGETS for of in ("ipnfs broadcast", "ipnfs vdeswitch")]
+    wanted += [(BUSY, *each) for each in BUSY_TARGETS]
+    for of, figure, to, bound, cores in wanted:
+        rounds = result.get(cores, [])
+        if not rounds or of not in rounds[0] or to not in rounds[0]:
+            continue
+        found = ratios(rounds, figure, of, to)
+        lower = figure in LOWER
+        middle = statistics.median(found)
+        met = middle <= bound if lower else middle >= bound
+        words = f"{of}, {figure} {'<=' if lower else '>='} {bound} x {to}"
+        row(words, cores, spread(found), "met" if met else "missed")
 
 
 def measure_all(options, cores):
