@@ -325,6 +325,7 @@ class TestBackPressure:
     def test_removed_while_its_packet_waits(self, net, netns):
         lan = net(lossless=1, msgpoolsize=1)
         namespace = netns()
+        quiet(namespace)
         tap = make_tap(lan, namespace)
         reader = lan.reader()
         sock, _ = self.flood(namespace, 20)
