@@ -338,6 +338,7 @@ class TestBackPressure:
     def test_replugged_while_its_packet_waits(self, net, netns):
         full, other = net("full", lossless=1, msgpoolsize=1), net("other")
         namespace = netns()
+        quiet(namespace)
         tap = make_tap(full, namespace)
         full.reader()
         reader = other.reader()
